@@ -1,0 +1,81 @@
+"""`python -m bench [--full]`: which benchmarks run, at which size, and where their figures go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from bench import loading, reading, release, report, resident
+from bench.figures import plain
+from bench.stage import KINDS, Stage, ask
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    few: int
+    many: int
+    ticks: int
+    loads: int
+    loaded: int
+    repeats: int
+
+
+QUICK = Size(few=10_000, many=50_000, ticks=8, loads=1, loaded=30_000, repeats=5)
+FULL = Size(few=10_000, many=1_000_000, ticks=60, loads=3, loaded=1_000_000, repeats=21)
+
+Measure = Callable[[Stage, str, Size], dict[str, Any]]
+BENCHMARKS: dict[str, Measure] = {
+    "release": lambda stage, kind, size: release.measure(stage, kind, size.few, size.many, size.ticks),
+    "load": lambda stage, kind, size: loading.measure(stage, kind, size.loaded // 10, size.loaded, size.loads),
+    "resident": lambda stage, kind, size: resident.measure(stage, kind, size.many, size.repeats),
+    "reading": lambda stage, kind, size: reading.measure(stage, kind, size.many, size.repeats),
+}
+
+
+def main() -> int:
+    chosen = arguments()
+    size = FULL if chosen.full else QUICK
+    results: dict[str, Any] = {"form": "full" if chosen.full else "quick"}
+    with Stage.up() as stage:
+        results["machine"] = machine(stage)
+        for name in chosen.only:
+            results[name] = {}
+            for kind in chosen.ledger:
+                began = perf_counter()
+                results[name][kind] = plain(BENCHMARKS[name](stage, kind, size))
+                print(f"{name} on {kind}: measured in {perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    print(report.keep(results))
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="a million calls instead of a few: about half an hour")
+    parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
+    parser.add_argument("--ledger", nargs="+", choices=KINDS, default=list(KINDS))
+    return parser.parse_args()
+
+
+def machine(stage: Stage) -> dict[str, str]:
+    """What the figures depend on."""
+    [(postgres,)] = ask(stage.postgres.url("postgres"), "SHOW server_version")
+    return {
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "postgresql": str(postgres),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""How much memory a process holds, and held at most, in megabytes (10^6 bytes)."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+
+def peak_megabytes() -> float:
+    """Of this process."""
+    # Where there is /proc: a child's ru_maxrss begins with its parent's.
+    if found := _of_proc("self", "VmHWM"):
+        return found
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def resident_megabytes(pid: int) -> float:
+    """Of another one, now."""
+    if found := _of_proc(str(pid), "VmRSS"):
+        return found
+    told = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True)
+    return int(told.stdout) * 1024 / 1e6
+
+
+def _of_proc(process: str, name: str) -> float | None:
+    try:
+        status = Path("/proc", process, "status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else None

@@ -1,0 +1,116 @@
+"""Figures as tables: a full run writes bench/results.json and docs/performance.md, a quick one results.quick.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.figures import spelled
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- figures: written by make bench ARGS=--full -->", "<!-- end of figures -->"
+TICKS = {
+    "tick": "whole tick",
+    "release": "of it, release",
+    "tick_after_load": "whole tick before the database took statistics",
+}
+TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+def keep(results: dict[str, Any]) -> str:
+    """Writes the figures where they belong, those of an earlier run kept where this one measured none; their tables."""
+    is_full = results["form"] == "full"
+    path = ROOT / "bench" / ("results.json" if is_full else "results.quick.json")
+    known = json.loads(path.read_text(encoding="utf-8")) if is_full and path.exists() else {}
+    merged = {**known, **results}
+    for name, value in known.items():
+        if isinstance(value, dict) and name != "machine":
+            merged[name] = {**value, **results.get(name, {})}
+    path.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
+    if is_full:
+        page = PAGE.read_text(encoding="utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{tables(merged)}\n{END}{after}", encoding="utf-8")
+    return tables(merged)
+
+
+def tables(results: dict[str, Any]) -> str:
+    machine = results["machine"]
+    conditions = (
+        f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, "
+        f"SQLite {machine['sqlite']}, PostgreSQL {machine['postgresql']} with fsync on; servers, peers and ours on the "
+        "same cores. Medians, least and most in brackets."
+    )
+    lines = [
+        "",
+        conditions,
+        "",
+        "| figure | SQLite | PostgreSQL |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*lines, *rows(results)])
+
+
+def rows(results: dict[str, Any]) -> Iterator[str]:
+    for name, benchmark in (("release", _release), ("load", _load), ("resident", _resident), ("reading", _reading)):
+        measured = {kind: benchmark(found) for kind, found in results.get(name, {}).items()}
+        for figure in dict.fromkeys(figure for table in measured.values() for figure in table):
+            cells = [measured.get(kind, {}).get(figure, "") for kind in TITLES]
+            yield f"| {figure} | {' | '.join(cells)} |"
+
+
+def _release(found: dict[str, Any]) -> dict[str, str]:
+    table = {}
+    for part, words in TICKS.items():
+        if part not in found:
+            continue
+        for which in ("few", "many"):
+            title = f"{words}, {found['pushed']} calls pushed, {found[f'{which}_waiting']:,} waiting"
+            table[f"{title} (ms)"] = _spread(found[part][f"{which}_ms"])
+        table[f"**{words}: many ÷ few waiting**"] = _ratio(found[part]["many_by_few"])
+    return table
+
+
+def _load(found: dict[str, Any]) -> dict[str, str]:
+    count = f"{found['rows']:,} numbers"
+    return {
+        f"load_batch of {count} from a generator (rows/s)": _spread(found["generator_rows_per_second"]),
+        f"load_batch of {count} from CSV (rows/s)": _spread(found["csv_rows_per_second"]),
+        "the same rows by COPY / executemany (rows/s)": _spread(found["bulk_rows_per_second"]),
+        "**load_batch from a generator ÷ bulk path**": _ratio(found["generator_by_bulk"]),
+        "**load_batch from CSV ÷ bulk path**": _ratio(found["csv_by_bulk"]),
+        f"most memory of a process that loads {found['few_rows']:,} (MB)": _spread(found["few_peak_megabytes"]),
+        f"most memory of a process that loads {count} (MB)": _spread(found["many_peak_megabytes"]),
+    }
+
+
+def _resident(found: dict[str, Any]) -> dict[str, str]:
+    there = f"with {found['calls']:,} calls in the ledger (MB)"
+    return {
+        f"**scheduler, resident** {there}": _spread(found["scheduler_megabytes"]),
+        f"**worker of {found['worker_slots']} slots, resident** {there}": _spread(found["worker_megabytes"]),
+    }
+
+
+def _reading(found: dict[str, Any]) -> dict[str, str]:
+    words = {
+        "status_of_half_of_them_ms": "`status` of a batch of half of them",
+        "status_of_a_tenth_of_them_ms": "`status` of a batch of a tenth of them",
+        "explain_ms": "`explain` of one number",
+        "batches_ms": "`batches`, all five of them",
+        "calls_first_page_ms": "`calls`, the first page of 500",
+    }
+    return {f"{title}, {found['calls']:,} calls (ms)": _spread(found[name]) for name, title in words.items()}
+
+
+def _spread(figure: dict[str, float]) -> str:
+    if figure["repeats"] == 1:
+        return spelled(figure["median"])
+    return f"{spelled(figure['median'])} ({spelled(figure['least'])} – {spelled(figure['most'])})"
+
+
+def _ratio(figure: dict[str, float]) -> str:
+    return f"**{figure['median']:.2f}** ({figure['least']:.2f} – {figure['most']:.2f})"

@@ -1,0 +1,93 @@
+"""From Settings to the Switchboard: the only room that knows all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from dialer.clock import SystemClock
+from dialer.coordination import Coordination, open_coordination
+from dialer.domain.call import Queued
+from dialer.domain.states import Lane
+from dialer.errors import RedisUnreachable
+from dialer.ledger import migrate, open_ledger
+from dialer.ports import Admission, CallQueue, Ledger, Signals, Switchboard
+from dialer.providers.registry import build
+from dialer.settings import Settings, fingerprint
+
+_SQLITE = "sqlite:///"
+
+
+class _Redis:
+    """Redis found when it is first needed: loading and controlling go on without it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: Coordination | None = None
+
+    def get(self) -> Coordination:
+        if self._open is None:
+            self._open = open_coordination(self._settings.redis_address())
+        return self._open
+
+
+class _Late:
+    """One port of a Redis that may not be there yet."""
+
+    def __init__(self, redis: _Redis, port: str) -> None:
+        self._redis, self._port = redis, port
+
+    def __getattr__(self, verb: str) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            return getattr(getattr(self._redis.get(), self._port), verb)(*arguments, **named)
+
+        return call
+
+
+class NoQueue:
+    """The CallQueue of a process that never pushes: the scheduler does."""
+
+    def push(self, calls: Sequence[Queued]) -> None:
+        raise RedisUnreachable("this process has no queue: only the scheduler pushes")
+
+    def depths(self) -> Mapping[Lane, int]:
+        return {}
+
+
+def open_own_ledger(settings: Settings) -> Ledger:
+    """The ledger, its schema checked; a new SQLite file gets its schema at once. SchemaOutdated, LedgerUnreachable."""
+    url = settings.ledger_url()
+    if url.startswith(_SQLITE):
+        path = Path(url.removeprefix(_SQLITE))
+        if not path.exists() or path.stat().st_size == 0:
+            migrate(url)
+    ledger = open_ledger(url)
+    try:
+        ledger.check()
+    except Exception:
+        ledger.close()
+        raise
+    return ledger
+
+
+def open_switchboard(settings: Settings, queue: CallQueue | None = None) -> Switchboard:
+    """Every port of one process. A process with a queue dials, and so makes its accounts known to the ledger."""
+    accounts = settings.accounts()
+    providers = {name: build(account) for name, account in accounts.items()}
+    ledger = open_own_ledger(settings)
+    redis = _Redis(settings)
+    desk = Switchboard(
+        ledger=ledger,
+        admission=cast(Admission, _Late(redis, "admission")),
+        signals=cast(Signals, _Late(redis, "signals")),
+        queue=queue or NoQueue(),
+        clock=SystemClock(),
+        accounts=accounts,
+        providers=providers,
+        rules=settings.house_rules(),
+    )
+    if queue is not None:
+        for account in accounts.values():
+            ledger.accounts.ensure(account.name, account.minimum_balance, fingerprint(account))
+    return desk

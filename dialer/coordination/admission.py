@@ -1,0 +1,81 @@
+"""Decides, in Redis, whether one more call may start now, and looks a last time right before its request.
+
+The arithmetic is in lua/permit.lua and lua/arm.lua; which calls are live is the ledger's to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import timedelta
+
+from dialer.coordination import keys
+from dialer.coordination.connection import RedisServer
+from dialer.domain.call import Claim
+from dialer.domain.placement import Account
+from dialer.domain.states import Lane
+from dialer.domain.zones import EPOCH
+from dialer.ports.coordination import Armed, Grant, Refusal
+
+SECOND = 1_000_000
+#: How long a ledger restored from a backup may lie in the past before its forgotten attempts could be dialed again.
+WITNESS_SECONDS = 86_400
+
+
+class RedisAdmission:
+    """Admission over one Redis."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+
+    def permit(self, account: Account, lane: Lane, reference: str) -> Grant | Refusal:
+        """Who holds a channel keeps it, and a start instant until a second after it; later, a start is paid anew."""
+        name, is_test = account.name, lane is Lane.TEST
+        verdict, micros, *granted_at = self._server.run(
+            "permit",
+            (keys.EPOCH, keys.permits(name), keys.pace(name), keys.starts(name), keys.DEBT),
+            (
+                reference,
+                account.channels - (0 if is_test else account.test_headroom),
+                spacing_micros(account.calls_per_second),
+                math.floor(account.calls_per_second),
+                int(is_test),
+            ),
+        )
+        if verdict == "grant":
+            return Grant(start_in=micros / SECOND, at=EPOCH + timedelta(microseconds=int(granted_at[0])))
+        return Refusal(why=verdict, retry_in=micros / SECOND)
+
+    def arm(self, claim: Claim) -> Armed:
+        name, account = claim.terms.name, claim.terms.account
+        verdict = self._server.run(
+            "arm",
+            (keys.EPOCH, keys.SIGNALS, keys.permits(account), keys.witness(claim.call_id)),
+            (
+                claim.reference,
+                claim.number,
+                claim.claim_id,
+                WITNESS_SECONDS,
+                "all",
+                f"w:{name.workspace_id}",
+                f"a:{account}",
+                f"b:{claim.batch_id}",
+            ),
+        )
+        return Armed(verdict)
+
+    def free(self, account: str, reference: str) -> None:
+        with self._server.reach() as redis:
+            redis.zrem(keys.permits(account), reference)
+
+    def derive(self, account: str, live: Iterable[str], grace_seconds: float) -> None:
+        self._server.run("derive", (keys.permits(account),), (round(grace_seconds * SECOND), *live))
+
+    def held(self, account: str) -> int:
+        with self._server.reach() as redis:
+            return int(redis.zcard(keys.permits(account)))
+
+
+def spacing_micros(calls_per_second: float) -> int:
+    """Rounded up: a start too early is one too many, a microsecond late is nothing."""
+    return math.ceil(SECOND / calls_per_second)

@@ -1,0 +1,142 @@
+"""Speaks to one Redis 6.2 or newer, or Valkey: never repeats a command, and turns every failure into RedisUnreachable.
+
+A command whose answer was lost may have been executed; whoever asked dials nobody and asks again on his own terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any, TypedDict
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from dialer.errors import ConfigInvalid, RedisUnreachable
+
+#: To connect, and for one answer: a permit that takes longer is worth less than a prompt "no".
+ANSWER_SECONDS = 2.0
+#: The longest single blocking pop; a server that died half-open is noticed this much later.
+BLOCK_SECONDS = 5.0
+#: Redis 6.2 takes less than a millisecond for "forever".
+SHORTEST_SECONDS = 0.01
+SCHEMES = ("redis", "rediss", "unix")
+VERBS = ("align", "arm", "derive", "epoch_stands", "permit", "raise_epoch", "wake", "write")
+
+
+class ServerFacts(TypedDict):
+    """What a Redis says of itself."""
+
+    server: str  #: redis | valkey
+    version: str
+    #: anything but noeviction may silently lose a signal or a witness
+    maxmemory_policy: str
+    persistence: str  #: aof | rdb | none | unknown
+    #: a cluster would spread our keys over servers that share no script
+    is_cluster: bool
+    time: datetime
+
+
+class RedisServer:
+    """One Redis; connects when first asked, and again by itself. Safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.address = address_of(url)
+        self._redis = client(url, ANSWER_SECONDS)
+        self._waiting = client(url, BLOCK_SECONDS + ANSWER_SECONDS)
+        self._verbs = {verb: self._redis.register_script(script(verb)) for verb in VERBS}
+
+    @contextmanager
+    def reach(self) -> Iterator[Redis]:
+        """The client, for commands that need no script; raises RedisUnreachable."""
+        try:
+            yield self._redis
+        except RedisError as error:
+            raise RedisUnreachable(f"{self.address}: {error} (nobody is dialed meanwhile)") from error
+
+    def run(self, verb: str, keys: Sequence[str], arguments: Sequence[str | int] = ()) -> Any:
+        """Execute lua/VERB.lua in one step; a server that forgot the script is taught it again."""
+        with self.reach():
+            return self._verbs[verb](keys=keys, args=arguments)
+
+    def pop(self, key: str, seconds: float) -> bool:
+        """Wait until something can be popped from a list; False when the time is over. Zero does not wait."""
+        with self.reach() as redis:
+            while seconds > 0:
+                if self._waiting.brpop([key], timeout=max(SHORTEST_SECONDS, min(seconds, BLOCK_SECONDS))):
+                    return True
+                seconds -= BLOCK_SECONDS
+            return redis.rpop(key) is not None
+
+    def ping(self) -> ServerFacts:
+        with self.reach() as redis:
+            told: dict[str, Any] = {}
+            for section in ("server", "memory", "persistence", "cluster"):
+                told |= dict[str, Any](redis.info(section))
+            seconds, micros = redis.time()
+            return ServerFacts(
+                server="valkey" if "valkey_version" in told else "redis",
+                version=str(told.get("valkey_version", told["redis_version"])),
+                maxmemory_policy=str(told.get("maxmemory_policy", "unknown")),
+                persistence="aof" if told.get("aof_enabled") else snapshots(redis),
+                is_cluster=bool(told.get("cluster_enabled")),
+                time=datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros),
+            )
+
+    def close(self) -> None:
+        self._redis.close()
+        self._waiting.close()
+
+
+def client(url: str, seconds: float) -> Redis:
+    """Does not connect. redis-py repeats commands ten times by default; here it repeats none."""
+    try:
+        redis: Redis = Redis.from_url(
+            url,
+            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=seconds,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            client_name="dialer",
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigInvalid(f"redis_url {address_of(url)}: {error}") from error
+    return redis
+
+
+def address_of(url: str) -> str:
+    """The url without user, password and options, fit for a message; ConfigInvalid for what we do not speak."""
+    try:
+        parts = urlsplit(url)
+        place = parts.hostname or ""
+        place += f":{parts.port}" if parts.port else ""
+    except ValueError:  # its text may hold a piece of the password
+        raise ConfigInvalid("redis_url: expected redis://HOST:PORT/DB, got what cannot be read as an address") from None
+    if parts.scheme == "redis+cluster":
+        raise ConfigInvalid("redis_url: redis+cluster:// is not supported, expected a single server: redis://…")
+    if parts.scheme not in SCHEMES:
+        expected = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise ConfigInvalid(f"redis_url: expected {expected} (Valkey too), got {parts.scheme or 'no'} scheme")
+    is_plain = parts.scheme == "unix" or parts.path[1:].isdigit()  # a stray / in a password would end up here
+    return f"{parts.scheme}://{place}{parts.path if is_plain else ''}"
+
+
+def script(verb: str) -> str:
+    """The Lua text of one verb, complete."""
+    folder = files("dialer.coordination") / "lua"
+    return "\n".join((folder / f"{name}.lua").read_text(encoding="utf-8") for name in ("prelude", verb))
+
+
+def snapshots(redis: Redis) -> str:
+    """Whether it writes RDB files; managed servers often forbid the question."""
+    try:
+        told = redis.config_get("save")
+    except RedisError:
+        return "unknown"
+    return "rdb" if told.get("save") else "none"

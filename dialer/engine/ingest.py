@@ -1,0 +1,247 @@
+"""The first move: numbers come into the ledger, in chunks, once each; what cannot be dialed is said in the receipt."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import phonenumbers
+
+from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones
+from dialer.domain.call import NewCall
+from dialer.domain.gate import timetable
+from dialer.domain.receipt import LoadReceipt, Rejection
+from dialer.domain.spec import BatchSpec, TestCallSpec
+from dialer.domain.states import Lane
+from dialer.domain.window import nights_open
+from dialer.engine.recur import plan
+from dialer.engine.rows import RowError, RowReader, open_rows
+from dialer.engine.signalling import batch_signal, tell, wake
+from dialer.engine.spans import span_finder
+from dialer.engine.terms import Draft, term_warnings, test_terms
+from dialer.errors import FieldError, LoadRefused, shown
+from dialer.failpoints import reached
+from dialer.ports import Switchboard
+from dialer.ports.ledger import OpenedLoad
+
+CHUNK = 5000
+#: The receipt names this many rejected rows; `on_rejection` is told all of them.
+REJECTIONS_KEPT = 10_000
+
+OnProgress = Callable[[int], None]
+OnRejection = Callable[[Rejection], None]
+
+
+@dataclass
+class Load:
+    """One load under way: reads rows, writes chunks, keeps the receipt's counts."""
+
+    desk: Switchboard
+    opened: OpenedLoad
+    reader: RowReader
+    on_progress: OnProgress | None = None
+    on_rejection: OnRejection | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    zones: Counter[CohortZones] = field(default_factory=Counter)
+    rejections: list[Rejection] = field(default_factory=list)
+    carries_variables: bool = False
+    _openings: dict[CohortZones, bool] = field(default_factory=dict)
+
+    @property
+    def terms(self) -> BatchTerms:
+        return self.opened.batch.terms
+
+    def take(self, rows: Iterator[tuple[int, object]]) -> None:
+        now = self.desk.ledger.now()
+        chunk: dict[str, NewCall] = {}
+        read = 0
+        for read, (number, row) in enumerate(rows, start=1):
+            self._read(number, row, chunk, now)
+            if len(chunk) >= CHUNK:
+                self.write(chunk)
+            if self.on_progress and read % CHUNK == 0:
+                self.on_progress(read)
+        self.write(chunk)
+        if self.on_progress:
+            self.on_progress(read)
+
+    def _read(self, number: int, row: object, chunk: dict[str, NewCall], now: datetime) -> None:
+        try:
+            if isinstance(row, RowError):
+                raise row
+            call = self.reader.read(row)
+            self._check_opens(call.zones, now)
+        except RowError as error:
+            self._reject(Rejection(number, _phone_text(row), error.code, error.message))
+            return
+        if call.phone in chunk:
+            self.counts["duplicates"] += 1
+            return
+        chunk[call.phone] = call
+
+    def _check_opens(self, zones: CohortZones, now: datetime) -> None:
+        opens = self._openings.get(zones)
+        if opens is None:
+            hours = timetable(self.terms, zones, self.desk.rules.legal_hours)
+            opens = hours.next_open(max(self.terms.nbf, now), self.terms.exp) is not None
+            self._openings[zones] = opens
+        if not opens:
+            where = ", ".join(dict.fromkeys(zones.rules + zones.legal))
+            raise RowError("NEVER_OPEN", f"no dialable minute between nbf and exp in {where}")
+
+    def _reject(self, rejection: Rejection) -> None:
+        self.counts["rejected"] += 1
+        if len(self.rejections) < REJECTIONS_KEPT:
+            self.rejections.append(rejection)
+        if self.on_rejection:
+            self.on_rejection(rejection)
+
+    def write(self, chunk: dict[str, NewCall]) -> None:
+        if not chunk:
+            return
+        suppressed = self.desk.ledger.suppressions.of(chunk, self.terms.name.workspace_id)
+        calls = [
+            replace(call, is_suppressed=True) if (entry := suppressed.get(phone)) and entry.until is None else call
+            for phone, call in chunk.items()
+        ]
+        added = self.desk.ledger.loads.add(self.opened, calls, span_finder(self.desk.rules))
+        reached("ingest.chunk")
+        self.counts["accepted"] += added.accepted
+        self.counts["already_known"] += added.known
+        self.counts["duplicates"] += added.duplicates
+        self.counts["suppressed"] += added.suppressed
+        self.zones.update(call.zones for call in calls)
+        self.carries_variables = self.carries_variables or any(call.variables for call in calls)
+        chunk.clear()
+
+    def receipt(self, warnings: Sequence[str]) -> LoadReceipt:
+        counts = {
+            name: self.counts[name] for name in ("accepted", "already_known", "duplicates", "suppressed", "rejected")
+        }
+        return LoadReceipt(
+            batch_id=self.opened.batch.batch_id,
+            rejections=tuple(self.rejections),
+            warnings=tuple(warnings),
+            changed=self.opened.changed,
+            zones=_zone_counts(self.zones),
+            **counts,
+        )
+
+
+def _zone_counts(zones: Counter[CohortZones]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for cohort, count in zones.items():
+        counts[", ".join(cohort.rules)] += count
+    return dict(counts)
+
+
+def _phone_text(row: object) -> str:
+    if isinstance(row, RowError):
+        return ""
+    phone = row.get("phone") if isinstance(row, dict) else getattr(row, "phone", None)
+    if phone is None or not isinstance(phone, str):
+        return "" if phone is None else shown(phone)
+    return phone[:64].encode(errors="backslashreplace").decode()  # undecodable bytes of a file came as surrogates
+
+
+def load(
+    desk: Switchboard,
+    spec: BatchSpec,
+    calls: object = None,
+    *,
+    resume: bool = False,
+    country: str | None = None,
+    phone_column: str = "phone",
+    on_progress: OnProgress | None = None,
+    on_rejection: OnRejection | None = None,
+) -> LoadReceipt:
+    """Load a batch, or add to it. LoadRefused: nothing was written. Interrupted: repeat it, known numbers stay as
+    they are."""
+    _check_country(country)
+    with open_rows(spec.call_list if calls is None else calls, phone_column) as rows:
+        opened = desk.ledger.loads.open(
+            Draft(spec, desk).name,
+            Draft(spec, desk).merge,
+            span_finder(desk.rules),
+            resume=resume,
+            draft=spec.status == "draft",
+        )
+        reached("ingest.opened")
+        terms = opened.batch.terms
+        unheard = tell(desk, batch_signal(opened.batch)) if resume and opened.batch.control_seq else ()
+        work = Load(desk, opened, RowReader(desk.rules, terms.timezone, country), on_progress, on_rejection)
+        work.take(rows)
+    reached("ingest.read")
+    if terms.is_template:
+        # Before it is loaded: one that is loaded and not planned would never run, and nobody would repeat the load.
+        plan(desk, opened.batch)
+        reached("ingest.planned")
+    desk.ledger.loads.finish(opened)
+    reached("ingest.finished")
+    return work.receipt([*_warnings(desk, work), *unheard, *wake(desk)])
+
+
+def _check_country(country: str | None) -> None:
+    if country is not None and country not in phonenumbers.SUPPORTED_REGIONS:
+        message = "expected a two-letter country code such as AU"
+        raise LoadRefused([FieldError("FIELD_TYPE", "country", country, message)])
+
+
+def _warnings(desk: Switchboard, work: Load) -> list[str]:
+    terms = work.terms
+    able = desk.providers[terms.account].capabilities
+    warnings = term_warnings(terms, able)
+    if work.carries_variables and not able.carries_variables:
+        warnings.append("VARIABLES_NOT_SENT: this account sends no variables (outboundcalls needs a contact_list_id)")
+    now = max(desk.ledger.now(), terms.nbf)
+    for zones in work.zones:
+        if nights_open(timetable(terms, zones, desk.rules.legal_hours), now, terms.exp):
+            where = ", ".join(zones.rules)
+            warnings.append(f"NIGHTS_OPEN: numbers in {where} may be dialed between 21:00 and 08:00 of their clock")
+            break
+    return warnings
+
+
+def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, bool]:
+    """A call in a batch of its own on the test lane: its batch, its call id, and whether it is new."""
+    ref = spec.batch_ref or f"test-{uuid.uuid4()}"
+    name = BatchName(spec.workspace_id, spec.agent_id, ref)
+    call = _test_row(desk, spec)
+    if (open_already := desk.ledger.batches.open_test(name, call.phone)) is not None:
+        return _finished(desk, *open_already)
+
+    def merge(_: Batch | None, now: datetime) -> BatchTerms:
+        return test_terms(spec, name, call.phone, desk, now)
+
+    opened = desk.ledger.loads.open(None, merge, span_finder(desk.rules), resume=False)
+    reached("test_call.opened")
+    work = Load(desk, opened, RowReader(desk.rules, opened.batch.terms.timezone))
+    work.write({call.phone: replace(call, lane=Lane.TEST, max_retries=0)})
+    reached("test_call.written")
+    batch = desk.ledger.loads.finish(opened)
+    reached("test_call.finished")
+    wake(desk)
+    [record] = desk.ledger.reading.calls(batch.batch_id, limit=1)
+    return batch, record.call_id, True
+
+
+def _finished(desk: Switchboard, batch: Batch, call_id: str) -> tuple[Batch, str, bool]:
+    """A test call that is open already; whoever loaded it may have died between its row and its end."""
+    if not batch.is_loaded:
+        batch = desk.ledger.loads.finish(OpenedLoad("", batch, created=False, changed=()))
+        wake(desk)
+    return batch, call_id, False
+
+
+def _test_row(desk: Switchboard, spec: TestCallSpec) -> NewCall:
+    if spec.phone is None:
+        raise LoadRefused([FieldError("FIELD_MISSING", "phone", None, "expected a number in E.164, got nothing")])
+    row = {"phone": spec.phone, "variables": spec.variables, "timezone": spec.timezone}
+    try:
+        return RowReader(desk.rules, spec.timezone).read(row)
+    except RowError as error:
+        field_name = {"PHONE": "phone", "VARIABLES": "variables"}.get(error.code.split("_")[0], "timezone")
+        raise LoadRefused([FieldError(error.code, field_name, getattr(spec, field_name), error.message)]) from None

@@ -1,0 +1,118 @@
+"""What the leading scheduler does, and how often: a fast tick, housekeeping, and questions that may take their time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from dialer.domain.batch import Batch
+from dialer.engine import rescue
+from dialer.engine.balances import read_balances as _read_balances
+from dialer.engine.outbox import relay_outbox as _relay_outbox
+from dialer.engine.reconcile import Asked, ask
+from dialer.engine.recur import run_schedules
+from dialer.engine.release import ReleaseMemory, release
+from dialer.engine.spans import renew
+from dialer.engine.trust import weigh
+from dialer.engine.unforeseen import Unforeseen, attempted
+from dialer.ports import Switchboard
+
+__all__ = [
+    "ReleaseMemory",
+    "TickReport",
+    "ask_around",
+    "keep_house",
+    "read_balances",
+    "rebuild",
+    "relay_outbox",
+    "tick",
+]
+
+SWEEP = 2000
+ASKED_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What one tick moved, for the log."""
+
+    renewed: int = 0
+    runs: tuple[str, ...] = ()
+    promoted: int = 0
+    pushed: int = 0
+    expired: int = 0
+    terminated: int = 0
+    completed: tuple[str, ...] = ()
+    #: why nothing may be released at all
+    doubt: str | None = None
+    #: what nobody foresaw; the rest went on
+    failed: tuple[Unforeseen, ...] = ()
+
+    @property
+    def is_busy(self) -> bool:
+        """There may be more to do at once."""
+        return bool(self.runs) or self.pushed > 0 or max(self.promoted, self.expired, self.terminated) >= SWEEP
+
+
+def tick(desk: Switchboard, memory: ReleaseMemory) -> TickReport:
+    """One tick of the leader: bounded in everything, so that it is never late for the next.
+
+    In doubt nothing is released, and no run is loaded either: it may be the double of one that was forgotten.
+    """
+    sweeps, doubt = desk.ledger.sweeps, weigh(desk)
+    failed: list[Unforeseen] = []
+    nothing: tuple[str, ...] = ()
+    # Runs first: a new one's cohorts get their spans below, and are dialed in this tick.
+    load_runs = partial(run_schedules, desk, failed)
+    runs = attempted(lambda: tuple(load_runs()), nothing, failed, "the schedules") if doubt is None else nothing
+    return TickReport(
+        runs=runs,
+        renewed=attempted(lambda: renew(desk, failed), 0, failed, "the spans"),
+        promoted=attempted(lambda: sweeps.promote(SWEEP), 0, failed, "the calls that fell due"),
+        pushed=attempted(lambda: len(release(desk, memory, failed)), 0, failed, "the release") if doubt is None else 0,
+        expired=attempted(lambda: sweeps.expired(SWEEP), 0, failed, "the batches that expired"),
+        terminated=attempted(lambda: sweeps.terminated(SWEEP), 0, failed, "the batches that were terminated"),
+        completed=attempted(lambda: tuple(sweeps.complete()), nothing, failed, "the batches that are complete"),
+        doubt=doubt,
+        failed=tuple(failed),
+    )
+
+
+def rebuild(desk: Switchboard) -> int:
+    """Redis came back empty, or is another one: returns how many messages were pushed again."""
+    return rescue.rebuild(desk)
+
+
+@dataclass(frozen=True, slots=True)
+class HouseReport:
+    """What housekeeping found."""
+
+    rolled_back: tuple[str, ...] = ()
+    orphans: int = 0
+    repushed: int = 0
+    failed: tuple[Unforeseen, ...] = ()
+
+
+def keep_house(desk: Switchboard) -> HouseReport:
+    """Every few seconds: Redis made to say what the ledger says, dead workers' claims, lost messages."""
+    failed: list[Unforeseen] = []
+    nothing: list[Batch] = []
+    rolled_back = attempted(lambda: rescue.align_signals(desk), nothing, failed, "the signals")
+    attempted(lambda: rescue.derive_permits(desk), None, failed, "the permits")
+    orphans = attempted(lambda: rescue.bury_orphans(desk), 0, failed, "the claims of dead workers")
+    repushed = attempted(lambda: rescue.repush(desk, rescue.STALE_QUEUED), 0, failed, "the lost messages")
+    return HouseReport(tuple(batch.batch_id for batch in rolled_back), orphans, repushed, tuple(failed))
+
+
+def ask_around(desk: Switchboard, each: Callable[..., Iterable[Asked]] = map) -> list[Asked]:
+    """Ask providers about the live attempts whose turn it is; `each` maps, in a thread pool where there is one."""
+    return list(each(partial(ask, desk), desk.ledger.attempts.due(ASKED_AT_ONCE)))
+
+
+def relay_outbox(desk: Switchboard) -> int:
+    return len(_relay_outbox(desk))
+
+
+def read_balances(desk: Switchboard) -> int:
+    return len(_read_balances(desk))

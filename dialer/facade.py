@@ -1,0 +1,317 @@
+"""The Python API: class Dialer, thin over the engine. Contract section 3 says what every method promises."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from dialer.bootstrap import open_switchboard
+from dialer.checks import check_all
+from dialer.domain.batch import Batch, BatchName
+from dialer.domain.call import CallRecord, Suppression
+from dialer.domain.phone import parse_phone
+from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt
+from dialer.domain.spec import BatchSpec, TestCallSpec
+from dialer.domain.states import CloseReason, HoldScope
+from dialer.domain.status import AccountStatus, BatchStatus, CheckLine, Explanation, ReconcileReport, ZoneWeek
+from dialer.engine import control, ingest, trust, watch
+from dialer.engine.explain import explain, weeks
+from dialer.engine.ingest import OnProgress, OnRejection
+from dialer.engine.reconcile import ask
+from dialer.engine.settle import release_channel
+from dialer.engine.signalling import wake
+from dialer.engine.terms import read_batch
+from dialer.engine.trust import RestoreReport
+from dialer.errors import BatchUnknown, CallUnknown, FieldError, LoadRefused
+from dialer.failpoints import reached
+from dialer.ports import Switchboard
+from dialer.settings import Settings, load_settings
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class HoldReceipt:
+    """A red button pressed or lifted; `in_flight`: calls claimed before, whose requests may still go out."""
+
+    scope: str
+    key: str
+    held: bool
+    in_flight: int
+    warnings: tuple[str, ...] = ()
+
+
+class Dialer:
+    """Loads, controls and watches batches. Needs the ledger only: without Redis it commits and warns."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Raises ConfigInvalid, LedgerUnreachable, SchemaOutdated."""
+        self._settings = settings or load_settings()
+        self._desk: Switchboard = open_switchboard(self._settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._desk.ledger.close()
+
+    def load_batch(
+        self,
+        spec: BatchSpec | Mapping[str, object],
+        calls: object = None,
+        *,
+        resume: bool = False,
+        country: str | None = None,
+        phone_column: str = "phone",
+        on_progress: OnProgress | None = None,
+        on_rejection: OnRejection | None = None,
+    ) -> LoadReceipt:
+        """Load a batch or add to it. `calls`: CallSpec or mappings, any iterable, or the path of a .csv or .jsonl file,
+        streamed; without it the spec's own call_list. LoadRefused names every error and nothing was written."""
+        return ingest.load(
+            self._desk,
+            read_batch(self._desk, spec),
+            calls,
+            resume=resume,
+            country=country,
+            phone_column=phone_column,
+            on_progress=on_progress,
+            on_rejection=on_rejection,
+        )
+
+    def pause_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
+        """When this returns no new request starts, but for the `in_flight` ones. Reversible."""
+        return control.pause(self._desk, self._named(workspace_id, agent_id, batch_ref))
+
+    def resume_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
+        return control.resume(self._desk, self._named(workspace_id, agent_id, batch_ref))
+
+    def terminate_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
+        """As pause, and final: what was not dialed closes `terminated`."""
+        return control.terminate(self._desk, self._named(workspace_id, agent_id, batch_ref))
+
+    def start_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
+        """A draft begins."""
+        return control.start(self._desk, self._named(workspace_id, agent_id, batch_ref))
+
+    def pause_all(self, workspace_id: str | None = None, account: str | None = None) -> HoldReceipt:
+        """The red button, durable: for everything, one workspace, or one provider account."""
+        return self._press(workspace_id, account, on=True)
+
+    def resume_all(self, workspace_id: str | None = None, account: str | None = None) -> HoldReceipt:
+        """Lift the red button of the same reach; batches paused one by one stay paused."""
+        return self._press(workspace_id, account, on=False)
+
+    def test_call(self, spec: TestCallSpec | Mapping[str, object]) -> CallRef:
+        """One call before all others; while one to the same ref and phone is open, that one is returned."""
+        batch, call_id, _ = ingest.load_test_call(self._desk, TestCallSpec.read(spec))
+        told = self._explained(call_id)
+        # closed at once, e.g. on the do-not-call list, is held too: for good
+        held = told.state in ("waiting", "ready", "closed") and told.why is not None
+        return CallRef(call_id, batch.batch_id, held, told.why if held else None, told.next_eligible_at)
+
+    def status(self, batch_id: str) -> BatchStatus:
+        return watch.status(self._desk, self._batch(batch_id))
+
+    def batches(self, workspace_id: str | None = None, state: str | None = None) -> list[BatchStatus]:
+        """Newest first; `state` in the contract's words, e.g. running."""
+        found: list[BatchStatus] = []
+        after: str | None = None
+        while page := self._desk.ledger.batches.page(workspace_id, state, after):
+            found.extend(watch.status(self._desk, batch) for batch in page)
+            after = page[-1].batch_id
+        return found
+
+    def calls(
+        self,
+        batch_id: str | None = None,
+        state: str | None = None,
+        outcome: str | None = None,
+        *,
+        phone: str | None = None,
+    ) -> Iterator[CallRecord]:
+        """In load order, attempts included, streamed. `state` takes close reasons too, e.g. unresolved."""
+        if batch_id is not None:
+            self._batch(batch_id)
+        after: str | None = None
+        read = self._desk.ledger.reading.calls
+        while page := read(batch_id, phone=phone, state=state, outcome=outcome, after=after):
+            yield from page
+            after = page[-1].call_id
+
+    def explain(self, batch_id: str, phone: str) -> Explanation:
+        """Why this number is not being dialed now, and when it will be; CallUnknown."""
+        found = self._desk.ledger.reading.call_of(self._batch(batch_id).batch_id, parse_phone(phone))
+        if found is None:
+            raise CallUnknown(f"batch {batch_id} has no call to {phone}")
+        return explain(self._desk, *found)
+
+    def explain_call(self, call_id: str) -> Explanation:
+        return self._explained(call_id)
+
+    def suppress(
+        self, phone: str, reason: str, until: datetime | None = None, workspace_id: str | None = None
+    ) -> list[str]:
+        """Do not call: for one workspace, or for all; returns calls under way, which cannot be stopped."""
+        if until is not None and until.tzinfo is None:
+            raise LoadRefused([FieldError("TIMESTAMP_NAIVE", "until", until.isoformat(), "expected an offset")])
+        number = parse_phone(phone)
+        self._desk.ledger.suppressions.add([Suppression(number, reason, workspace_id, until)])
+        return self._desk.ledger.suppressions.under_way(number)
+
+    def suppress_all(self, entries: Sequence[Suppression]) -> None:
+        """Many at once, in one commit; their numbers must be E.164 already."""
+        self._desk.ledger.suppressions.add(entries)
+
+    def unsuppress(self, phone: str, workspace_id: str | None = None) -> bool:
+        """False when there was no such entry."""
+        return self._desk.ledger.suppressions.remove(parse_phone(phone), workspace_id)
+
+    def suppressions(self, workspace_id: str | None = None, phone: str | None = None) -> Iterator[Suppression]:
+        return self._desk.ledger.suppressions.entries(workspace_id, phone)
+
+    def wait(
+        self,
+        batch_id: str,
+        timeout: float | None = None,
+        on_progress: Callable[[BatchStatus], None] | None = None,
+    ) -> BatchStatus:
+        """Until the batch is closed, or `timeout` seconds are over: the last status tells which."""
+        clock = self._desk.clock
+        give_up_at = None if timeout is None else clock.boottime() + timeout
+        while True:
+            now = self.status(batch_id)
+            if on_progress:
+                on_progress(now)
+            is_over = now.state in ("completed", "terminated") and now.counts["closed"] == now.total
+            if is_over or (give_up_at is not None and clock.boottime() >= give_up_at):
+                return now
+            clock.sleep(_POLL_SECONDS)
+
+    def find_batch(self, name: str) -> Batch:
+        """By batch id, or by WORKSPACE/AGENT/REF; BatchUnknown."""
+        parts = name.split("/", 2)
+        return self._named(*parts) if len(parts) == 3 else self._batch(name)
+
+    def control_batch(self, batch: Batch, action: str) -> ControlReceipt:
+        """start | pause | resume | terminate, on a batch found by `find_batch`."""
+        verbs = {
+            "start": control.start,
+            "pause": control.pause,
+            "resume": control.resume,
+            "terminate": control.terminate,
+        }
+        return verbs[action](self._desk, batch)
+
+    def accounts(self) -> list[AccountStatus]:
+        return watch.accounts(self._desk)
+
+    def resume_account(self, name: str) -> bool:
+        """Lift an account's stop; False when it had none."""
+        if name not in self._desk.accounts:
+            message = f"expected one of {', '.join(sorted(self._desk.accounts))}"
+            raise LoadRefused([FieldError("PROVIDER_UNKNOWN", "account", name, message)])
+        lifted = self._desk.ledger.accounts.lift(name)
+        wake(self._desk)
+        return lifted
+
+    def requeue(self, batch_id: str, reason: str, by: str = "user") -> int:
+        """Closed calls of that reason (rejected, unresolved, expired) become dialable again; how many."""
+        moved = self._desk.ledger.decisions.requeue(self._batch(batch_id).batch_id, CloseReason(reason), by)
+        wake(self._desk)
+        return moved
+
+    def resolve(self, batch_id: str, *, placed: bool, call_id: str | None = None, by: str = "user") -> int:
+        """An operator's word on unknown and unresolved calls, one or all of a batch; `placed=False` makes them dialable
+        again. Recorded with who and when; how many."""
+        batch = self._batch(batch_id)
+        resolved = self._desk.ledger.decisions.resolve(batch.batch_id, call_id, placed, by)
+        reached("resolve.decided")
+        for account, reference in resolved:
+            if reference:  # one that was set aside before its first claim has none
+                release_channel(self._desk, account, reference)
+        wake(self._desk)
+        return len(resolved)
+
+    def confirm_ledger(self) -> None:
+        """An operator says that this ledger is the latest: dialing may go on."""
+        trust.confirm(self._desk)
+        wake(self._desk)
+
+    def restored(self, taken_at: datetime) -> RestoreReport:
+        """After restoring a backup of `taken_at` (aware): what could have been dialed since becomes unknown."""
+        if taken_at.tzinfo is None:
+            raise LoadRefused([FieldError("TIMESTAMP_NAIVE", "taken_at", taken_at.isoformat(), "expected an offset")])
+        report = trust.restored(self._desk, taken_at)
+        wake(self._desk)
+        return report
+
+    def windows(self, batch_id: str, days: int = 7) -> list[ZoneWeek]:
+        """Open spans per zone set, from now on."""
+        now = self._desk.ledger.now()
+        return weeks(self._desk, self._batch(batch_id), now, now + timedelta(days=days))
+
+    def reconcile(self, batch_id: str) -> ReconcileReport:
+        """Ask the providers about a batch's live attempts now."""
+        attempts = self._desk.ledger.attempts.due(10_000, self._batch(batch_id).batch_id)
+        events = [ask(self._desk, attempt).event for attempt in attempts]
+        return ReconcileReport(
+            len(events), *(events.count(event) for event in ("found", "settled", "unresolved", "later"))
+        )
+
+    def check(self) -> list[CheckLine]:
+        return check_all(self._settings, self._desk)
+
+    def under_way(self, phone: str) -> list[str]:
+        """Calls to this number that cannot be stopped any more."""
+        return self._desk.ledger.suppressions.under_way(parse_phone(phone))
+
+    def _press(self, workspace_id: str | None, account: str | None, *, on: bool) -> HoldReceipt:
+        if workspace_id is not None and account is not None:
+            message = "expected a workspace or an account, not both"
+            raise LoadRefused([FieldError("FIELD_TYPE", "account", account, message)])
+        if account is not None and account not in self._desk.accounts:
+            message = f"expected one of {', '.join(sorted(self._desk.accounts))}"
+            raise LoadRefused([FieldError("PROVIDER_UNKNOWN", "account", account, message)])
+        scope = HoldScope.WORKSPACE if workspace_id else HoldScope.ACCOUNT if account else HoldScope.ALL
+        key = workspace_id or account or ""
+        in_flight, warnings = control.press(self._desk, scope, key, on)
+        return HoldReceipt(scope.value, key, on, in_flight, warnings)
+
+    def _named(self, workspace_id: str, agent_id: str, batch_ref: str) -> Batch:
+        name = BatchName(workspace_id, agent_id, batch_ref)
+        batch = self._desk.ledger.batches.find(name)
+        if batch is None:
+            raise BatchUnknown(f"no batch {name} was ever loaded")
+        return batch
+
+    def _batch(self, batch_id: str) -> Batch:
+        known = _id_of(batch_id)
+        batch = self._desk.ledger.batches.get(known) if known else None
+        if batch is None:
+            raise BatchUnknown(f"no batch {batch_id!r:.100}: expected a batch id, or WORKSPACE/AGENT/REF")
+        return batch
+
+    def _explained(self, call_id: str) -> Explanation:
+        known = _id_of(call_id)
+        found = self._desk.ledger.reading.call(known) if known else None
+        if found is None:
+            raise CallUnknown(f"no call {call_id!r:.100}")
+        return explain(self._desk, *found)
+
+
+def _id_of(text: object) -> str | None:
+    """An id in the one spelling that the ledger keeps; None where it is none."""
+    try:
+        return str(uuid.UUID(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None

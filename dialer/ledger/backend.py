@@ -1,0 +1,72 @@
+"""What differs between the two databases; each module named like one says how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, Table
+
+from dialer.domain.call import ReadyHead
+from dialer.domain.states import Lane
+
+#: Columns of a call on its way in, in the order in which `Backend.insert_calls` takes their values.
+NEW_CALL_COLUMNS = (
+    "call_id",
+    "batch_id",
+    "cohort_id",
+    "phone",
+    "variables",
+    "timezone",
+    "lane",
+    "max_retries",
+    "state",
+    "close_reason",
+    "due_at",
+    "created_at",
+    "closed_at",
+)
+
+
+class Backend(Protocol):
+    """One kind of database."""
+
+    engine: Engine
+    #: where the ledger lies, without any password
+    address: str
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection for reads that need no common snapshot."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """One transaction, committed at the end of the block, rolled back when it raises."""
+        ...
+
+    def insert(self, table: Table) -> Any:
+        """The dialect's own INSERT, which knows ON CONFLICT; both spell it alike but share no type."""
+        ...
+
+    def share(self, connection: Connection, batch_id: str) -> None:
+        """Shared barrier of everything and of the batch, until the transaction ends. Read in the next statement."""
+        ...
+
+    def exclude(self, connection: Connection, batch_id: str) -> None:
+        """Exclusive barrier of the batch: whoever shared it has committed by now."""
+        ...
+
+    def exclude_all(self, connection: Connection) -> None:
+        """Exclusive barrier of everything."""
+        ...
+
+    def insert_calls(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+        """Insert calls whose number is new to the batch; returns how many came in open, and how many closed."""
+        ...
+
+    def heads(
+        self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int
+    ) -> list[ReadyHead]:
+        """`Release.heads`."""
+        ...

@@ -1,0 +1,152 @@
+"""Whole batches: found, listed, paused, resumed, terminated and started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import case, func, select, update
+
+from dialer.domain.batch import Batch, BatchName, Cohort
+from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane
+from dialer.errors import BatchUnknown
+from dialer.ledger.columns import clock, word, words
+from dialer.ledger.loads import get, is_named, locked, resuming, rewrite
+from dialer.ledger.moves import close_dialable, dialing, has_open_call
+from dialer.ledger.outbox import add_words
+from dialer.ledger.rows import batch_of, cohort_of
+from dialer.ledger.tables import UNDRAINED, attempts, batches, calls, cohorts, live
+from dialer.ledger.transactions import Transactions, now_of
+
+#: Calls that a terminate closes itself; the sweep closes the rest.
+TERMINATE_CHUNK = 2000
+
+_MAY_BECOME = {
+    BatchState.PAUSED: (BatchState.DRAFT, BatchState.ACTIVE),
+    BatchState.ACTIVE: (BatchState.PAUSED,),
+    BatchState.TERMINATED: (BatchState.DRAFT, BatchState.ACTIVE, BatchState.PAUSED),
+}
+_WORDS = {BatchState.PAUSED: "pause", BatchState.ACTIVE: "resume", BatchState.TERMINATED: "terminate"}
+
+
+class SqlBatches:
+    """`dialer.ports.ledger.Batches`."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def find(self, name: BatchName) -> Batch | None:
+        tests_last = case((batches.c.lane == word(Lane.TEST), 1), else_=0)
+        query = select(batches).where(*is_named(name)).order_by(tests_last, batches.c.batch_id.desc()).limit(1)
+        with self._transactions.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else batch_of(row)
+
+    def get(self, batch_id: str) -> Batch | None:
+        with self._transactions.read() as connection:
+            try:
+                return get(connection, batch_id)
+            except BatchUnknown:
+                return None
+
+    def control(
+        self, batch_id: str, wanted: BatchState, reason: str, by: str, *, relay: bool = False, above: int = 0
+    ) -> tuple[Batch, int]:
+        with self._transactions.write() as connection:
+            self._transactions.backend.exclude(connection, batch_id)
+            batch = locked(connection, batch_id)
+            is_overtaken = batch.state is wanted and above > batch.control_seq
+            if batch.state in _MAY_BECOME[wanted] or is_overtaken:
+                rewrite(connection, batch_id, **_turned(batch, wanted, reason, by, above))
+                if wanted is BatchState.TERMINATED:
+                    now = now_of(connection)
+                    close_dialable(connection, batch_id, CloseReason.TERMINATED, now, TERMINATE_CHUNK, reason)
+                    rewrite(connection, batch_id, is_drained=not has_open_call(connection, batch_id))
+            elif batch.state is not BatchState.COMPLETED:
+                relay = False
+            if relay:  # of a completed batch, too: its provider may hold what was handed over
+                add_words(connection, batch, _WORDS[wanted])
+            in_flight = dialing(connection, calls.c.batch_id == batch_id)
+            return get(connection, batch_id), in_flight
+
+    def start(self, batch_id: str) -> Batch:
+        with self._transactions.write() as connection:
+            self._transactions.backend.exclude(connection, batch_id)
+            if locked(connection, batch_id).state is BatchState.DRAFT:
+                rewrite(connection, batch_id, state=BatchState.ACTIVE.value)
+            return get(connection, batch_id)
+
+    def note_rejection(self, batch_id: str) -> int:
+        counted = update(batches).where(batches.c.batch_id == batch_id).values(rejections=batches.c.rejections + 1)
+        with self._transactions.write() as connection:
+            return connection.execute(counted.returning(batches.c.rejections)).scalar_one_or_none() or 0
+
+    def unknowns(self, batch_id: str, enough: int) -> tuple[int, int]:
+        a = attempts.c
+        # Without an answer there is no placed_at: those are dead workers', and say nothing of the provider.
+        left = select(func.count()).where(
+            live(), a.state == word(AttemptState.UNKNOWN), a.batch_id == batch_id, a.placed_at.is_not(None)
+        )
+        with self._transactions.read() as connection:
+            unknowns = connection.execute(left).scalar_one()
+            if unknowns <= enough:
+                return unknowns, 0
+            size = select(func.count()).where(calls.c.batch_id == batch_id)
+            return unknowns, connection.execute(size).scalar_one()
+
+    def cohorts(self, batch_id: str) -> list[Cohort]:
+        query = select(cohorts).where(cohorts.c.batch_id == batch_id).order_by(cohorts.c.number)
+        with self._transactions.read() as connection:
+            return [cohort_of(row) for row in connection.execute(query).mappings().all()]
+
+    def controlled(self) -> list[Batch]:
+        b = batches.c
+        was_controlled = (b.state == word(BatchState.ACTIVE)) & (b.control_seq > 0)
+        halted = b.state.in_(words([BatchState.PAUSED, BatchState.TERMINATED]))
+        query = select(batches).where(UNDRAINED, was_controlled | halted).order_by(b.batch_id)
+        with self._transactions.read() as connection:
+            return [batch_of(row) for row in connection.execute(query).mappings().all()]
+
+    def open_test(self, name: BatchName, phone: str) -> tuple[Batch, str] | None:
+        query = (
+            select(batches, calls.c.call_id)
+            .join_from(batches, calls, calls.c.batch_id == batches.c.batch_id)
+            .where(*is_named(name), batches.c.lane == word(Lane.TEST))
+            .where(calls.c.phone == phone, calls.c.state != word(CallState.CLOSED))
+            .order_by(batches.c.batch_id.desc())
+            .limit(1)
+        )
+        with self._transactions.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else (batch_of(row), row[calls.c.call_id])
+
+    def page(
+        self, workspace_id: str | None = None, state: str | None = None, after: str | None = None, limit: int = 500
+    ) -> list[Batch]:
+        query = select(batches).order_by(batches.c.batch_id.desc()).limit(limit)
+        if workspace_id is not None:
+            query = query.where(batches.c.workspace_id == workspace_id)
+        if state is not None:
+            query = query.where(*_in_outside_state(state))
+        if after is not None:
+            query = query.where(batches.c.batch_id < after)
+        with self._transactions.read() as connection:
+            return [batch_of(row) for row in connection.execute(query).mappings().all()]
+
+
+def _turned(batch: Batch, wanted: BatchState, reason: str, by: str, above: int) -> dict[str, Any]:
+    if wanted is BatchState.ACTIVE:
+        return resuming(batch)
+    columns = {"state": wanted.value, "control_seq": max(batch.control_seq, above) + 1}
+    if wanted is BatchState.PAUSED:
+        return columns | {"pause_reason": reason, "paused_by": by}
+    return columns | {"pause_reason": reason, "paused_by": by}
+
+
+def _in_outside_state(state: str) -> tuple[Any, ...]:
+    """`active` reads scheduled before nbf, and running from then on."""
+    is_active = batches.c.state == word(BatchState.ACTIVE)
+    if state == "scheduled":
+        return is_active, batches.c.nbf > clock()
+    if state == "running":
+        return is_active, batches.c.nbf <= clock()
+    return (batches.c.state == state,)

@@ -1,0 +1,84 @@
+"""The whole ledger: its rooms over one database, its clock, its identity and the version of its schema."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import select
+
+from dialer.errors import SchemaOutdated
+from dialer.ledger import schema
+from dialer.ledger.accounts import SqlAccounts
+from dialer.ledger.attempts import SqlAttempts
+from dialer.ledger.backend import Backend
+from dialer.ledger.batches import SqlBatches
+from dialer.ledger.claims import SqlClaims
+from dialer.ledger.cohorts import SqlCohorts
+from dialer.ledger.decisions import SqlDecisions
+from dialer.ledger.failures import SqlFailures
+from dialer.ledger.loads import SqlLoads
+from dialer.ledger.outbox import SqlOutbox
+from dialer.ledger.reading import SqlReading
+from dialer.ledger.redials import SqlRedials
+from dialer.ledger.release import SqlRelease
+from dialer.ledger.schedules import SqlSchedules
+from dialer.ledger.suppressions import SqlSuppressions
+from dialer.ledger.sweeps import SqlSweeps
+from dialer.ledger.tables import ledger
+from dialer.ledger.transactions import Transactions, now_of
+from dialer.ledger.trust import SqlTrust
+from dialer.ledger.workers import SqlWorkers
+from dialer.ports import ledger as ports
+
+
+class SqlLedger:
+    """`dialer.ports.ledger.Ledger`. One for each process, shared by its threads; opened after any fork."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._transactions = Transactions(backend)
+        self.address = backend.address
+        self.loads: ports.Loads = SqlLoads(self._transactions)
+        self.batches: ports.Batches = SqlBatches(self._transactions)
+        self.cohorts: ports.Cohorts = SqlCohorts(self._transactions)
+        self.release: ports.Release = SqlRelease(self._transactions)
+        self.claims: ports.Claims = SqlClaims(self._transactions, lambda: self.ledger_id)
+        self.redials: ports.Redials = SqlRedials(self._transactions)
+        self.attempts: ports.Attempts = SqlAttempts(self._transactions)
+        self.failures: ports.Failures = SqlFailures(self._transactions)
+        self.sweeps: ports.Sweeps = SqlSweeps(self._transactions)
+        self.suppressions: ports.Suppressions = SqlSuppressions(self._transactions)
+        self.accounts: ports.Accounts = SqlAccounts(self._transactions)
+        self.outbox: ports.Outbox = SqlOutbox(self._transactions)
+        self.workers: ports.Workers = SqlWorkers(self._transactions)
+        self.schedules: ports.Schedules = SqlSchedules(self._transactions)
+        self.reading: ports.Reading = SqlReading(self._transactions)
+        self.trust: ports.Trust = SqlTrust(self._transactions, lambda: self.ledger_id)
+        self.decisions: ports.Decisions = SqlDecisions(self._transactions)
+
+    @cached_property
+    def ledger_id(self) -> str:
+        """Made by the first migration; attempts' references are derived from it."""
+        with self._transactions.read() as connection:
+            ledger_id: str = connection.execute(select(ledger.c.ledger_id)).scalar_one()
+        return ledger_id
+
+    @property
+    def keeps_host_time(self) -> bool:
+        return self._transactions.backend.engine.dialect.name == "sqlite"
+
+    def now(self) -> datetime:
+        with self._transactions.read() as connection:
+            return now_of(connection)
+
+    def check(self) -> None:
+        with self._transactions.read() as connection:
+            found = schema.revision(connection)
+        if found != schema.head():
+            raise SchemaOutdated(
+                f"the ledger at {self.address} is at schema {found or 'none'}, this version needs {schema.head()}: "
+                "run `dialer migrate`"
+            )
+
+    def close(self) -> None:
+        self._transactions.backend.engine.dispose()

@@ -1,0 +1,135 @@
+"""The SQL of a move: only legal ones, and what becomes of a call that comes back undialed or due for a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Update, func, select, update
+
+from dialer.domain.states import DIALABLE_STATES, BatchState, CallState, CloseReason, is_legal
+from dialer.errors import IllegalMove
+from dialer.ledger.columns import clock, word, words
+from dialer.ledger.tables import batches, calls, in_flight
+
+
+def move(old: Iterable[CallState], new: CallState) -> Update:
+    """An UPDATE of calls in these states, to be narrowed further. IllegalMove where the table of moves lacks one."""
+    states = tuple(old)
+    for state in states:
+        if not is_legal(state, new):
+            raise IllegalMove(f"a call cannot go from {state} to {new}")
+    return update(calls).where(calls.c.state.in_(words(states))).values(state=word(new))
+
+
+def closing(reason: CloseReason, now: datetime, why: str | None = None) -> dict[str, Any]:
+    """What a closed call's row says, besides its state."""
+    return {"close_reason": reason.value, "closed_at": now, "due_at": None, "claim_id": None, "why": why}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A call and its batch as they stand, the call's row locked."""
+
+    call_id: str
+    batch_id: str
+    state: CallState
+    push_seq: int
+    claim_id: str | None
+    batch_state: BatchState
+    exp: datetime
+    rejections: int
+    failures: int
+    now: datetime
+
+    def back(self, connection: Connection, after: timedelta | None, why: str | None, **also: Any) -> CallState:
+        """The call comes back undialed: it waits for `after`, or is ready at once; closed where its batch is over."""
+        if self.batch_state is BatchState.TERMINATED:
+            return self.close(connection, CloseReason.TERMINATED, why, **also)
+        if self.now >= self.exp:
+            return self.close(connection, CloseReason.EXPIRED, why, **also)
+        return self._wait(connection, after, why, **also)
+
+    def again(self, connection: Connection, after: timedelta, **also: Any) -> CallState:
+        """The call is to be dialed once more: not in a batch that is over, and not past exp."""
+        if self.batch_state is BatchState.TERMINATED:
+            return self.close(connection, CloseReason.TERMINATED, None, **also)
+        if self.now + after >= self.exp:
+            return self.close(connection, CloseReason.EXHAUSTED, None, **also)
+        return self._wait(connection, after, None, **also)
+
+    def close(self, connection: Connection, reason: CloseReason, why: str | None, **also: Any) -> CallState:
+        return self.move(connection, CallState.CLOSED, **closing(reason, self.now, why), **also)
+
+    def move(self, connection: Connection, new: CallState, **columns: Any) -> CallState:
+        done = connection.execute(move([self.state], new).where(calls.c.call_id == self.call_id).values(**columns))
+        if done.rowcount != 1:
+            raise IllegalMove(f"call {self.call_id} left {self.state} while its row was locked")
+        return new
+
+    def _wait(self, connection: Connection, after: timedelta | None, why: str | None, **also: Any) -> CallState:
+        if after is None:
+            return self.move(connection, CallState.READY, claim_id=None, why=why, **also)
+        return self.move(connection, CallState.WAITING, due_at=self.now + after, claim_id=None, why=why, **also)
+
+
+def standing(connection: Connection, call_id: str) -> Standing | None:
+    """Locks the call's row: whoever moves it next waits for our commit, and then sees what we did."""
+    c, b = calls.c, batches.c
+    query = select(
+        c.call_id, c.batch_id, c.state, c.push_seq, c.claim_id, b.state, b.exp, b.rejections, c.failures, clock()
+    ).join_from(calls, batches, b.batch_id == c.batch_id)
+    row = connection.execute(query.where(c.call_id == call_id).with_for_update(of=calls)).one_or_none()
+    if row is None:
+        return None
+    call, batch, state, push_seq, claim_id, batch_state, exp, rejections, failures, now = row
+    stands = CallState(state), push_seq, claim_id, BatchState(batch_state)
+    return Standing(call, batch, *stands, exp, rejections, failures, now)
+
+
+def close_dialable(
+    connection: Connection, batch_id: str, reason: CloseReason, now: datetime, limit: int, why: str | None = None
+) -> int:
+    """Close up to `limit` waiting, ready and queued calls; rows that somebody else holds are left for later."""
+    closed = 0
+    for state in (CallState.WAITING, CallState.READY, CallState.QUEUED):
+        if closed >= limit:
+            break
+        chosen = (
+            select(calls.c.call_id)
+            .where(calls.c.batch_id == batch_id, calls.c.state == word(state))
+            .order_by(calls.c.call_id)
+            .limit(limit - closed)
+            .with_for_update(skip_locked=True)
+            .cte("chosen")
+            .prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        closes = move([state], CallState.CLOSED).where(calls.c.call_id.in_(select(chosen.c.call_id)))
+        closed += moved(connection, closes.values(**closing(reason, now, why)))
+    return closed
+
+
+def moved(connection: Connection, bulk: Update) -> int:
+    """How many calls a bulk move moved. Of a statement that begins with WITH, SQLite's driver does not say."""
+    return len(connection.execute(bulk.returning(calls.c.call_id)).all())
+
+
+def has_open_call(connection: Connection, batch_id: str) -> bool:
+    return any_in(connection, batch_id, [state for state in CallState if state is not CallState.CLOSED])
+
+
+def has_dialable_call(connection: Connection, batch_id: str) -> bool:
+    return any_in(connection, batch_id, [state for state in CallState if state in DIALABLE_STATES])
+
+
+def any_in(connection: Connection, batch_id: str, states: Iterable[CallState]) -> bool:
+    some = select(calls.c.call_id).where(calls.c.batch_id == batch_id, calls.c.state.in_(words(states))).limit(1)
+    return connection.execute(some).first() is not None
+
+
+def dialing(connection: Connection, *where: Any) -> int:
+    """Calls in `dialing` that meet these conditions on calls and batches: the honest in_flight."""
+    count = select(func.count()).select_from(calls.join(batches, batches.c.batch_id == calls.c.batch_id))
+    return connection.execute(count.where(in_flight(), calls.c.state == word(CallState.DIALING), *where)).scalar_one()

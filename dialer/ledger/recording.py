@@ -1,0 +1,129 @@
+"""What an answer writes on a claimed call and its attempt, in one transaction; what it means, the engine decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, exists, select, update
+
+from dialer.domain.call import Claim
+from dialer.domain.placement import Answer, AnswerKind
+from dialer.domain.states import DIALABLE_STATES, UNSPENT_ATTEMPTS, AttemptState, CallState
+from dialer.errors import IllegalMove
+from dialer.ledger.columns import word
+from dialer.ledger.loads import rewrite
+from dialer.ledger.moves import Standing, move, standing
+from dialer.ledger.tables import LIVE, attempts, calls
+from dialer.ports.ledger import Recording
+
+#: The request never left: nothing was placed.
+_NOTHING_PLACED = frozenset({AnswerKind.NOT_SENT, AnswerKind.WITHHELD})
+
+
+def record(connection: Connection, claim: Claim, answer: Answer, recording: Recording) -> bool:
+    """False unless the call is `dialing`, or meanwhile `unknown`, under this claim; a late answer stays readable."""
+    call = standing(connection, claim.call_id)
+    if call is not None and answer.kind is AnswerKind.ACCEPTED:
+        call = _taken_back(connection, call, claim)
+    if call is None or call.claim_id != claim.claim_id or call.state not in (CallState.DIALING, CallState.UNKNOWN):
+        _write_late(connection, claim, answer)
+        return False
+    _move_call(connection, call, recording)
+    _write_attempt(connection, call, claim, answer, recording)
+    if answer.kind is AnswerKind.ACCEPTED and call.rejections:
+        rewrite(connection, call.batch_id, rejections=0)
+    return True
+
+
+def _taken_back(connection: Connection, call: Standing, claim: Claim) -> Standing:
+    """An operator said `not placed`, and the provider says that it was: nobody dials it again while that can be helped.
+
+    The call is unknown under this claim once more, unless another claim has it already.
+    """
+    a, c = attempts.c, calls.c
+    is_ours = select(a.number).where(a.call_id == claim.call_id, a.claim_id == claim.claim_id)
+    was_given_up = is_ours.where(a.state == word(AttemptState.NOT_SENT), a.number == c.claim_seq).exists()
+    if call.state not in DIALABLE_STATES:
+        return call
+    again = {"claim_id": claim.claim_id, "attempts_spent": c.attempts_spent + 1, "why": None}
+    takes = move([call.state], CallState.UNKNOWN).where(c.call_id == claim.call_id, was_given_up)
+    if connection.execute(takes.values(**again)).rowcount != 1:
+        return call
+    return standing(connection, claim.call_id) or call
+
+
+def _write_late(connection: Connection, claim: Claim, answer: Answer) -> None:
+    """Too late to move the call: the provider's words are kept on the attempt, where an operator finds them."""
+    a = attempts.c
+    this = update(attempts).where(a.call_id == claim.call_id, a.number == claim.number, a.claim_id == claim.claim_id)
+    words = f"{answer.kind.value} came too late to count: {answer.detail}"
+    late: dict[str, Any] = {"detail": words, "http_status": answer.http_status, "raw": answer.raw}
+    if answer.provider_call_id is not None:
+        late |= provider_id_columns(connection, claim.call_id, claim.number, answer.provider_call_id, words)
+    connection.execute(this.where(a.placed_at.is_(None)).values(**late))
+
+
+def _move_call(connection: Connection, call: Standing, recording: Recording) -> None:
+    spent: dict[str, Any] = {"attempts_spent": calls.c.attempts_spent + _newly_spent(call, recording.attempt_state)}
+    spent["failures"] = 0
+    if recording.outcome is not None:
+        spent["outcome"] = recording.outcome.value
+    match recording.call_state:
+        case CallState.CLOSED:
+            if recording.close_reason is None:
+                raise IllegalMove("a call closes with a reason")
+            call.close(connection, recording.close_reason, None, **spent)
+        case CallState.WAITING | CallState.READY:
+            call.back(connection, recording.after, None, **spent)
+        case CallState.UNKNOWN if call.state is CallState.UNKNOWN:
+            pass  # rescue was first: its move stands, the answer is added to the attempt
+        case state:
+            call.move(connection, state, **spent)
+
+
+def _newly_spent(call: Standing, attempt_state: AttemptState) -> int:
+    """A call spends its attempt when it leaves `dialing`; an unknown one gets it back when nothing was placed."""
+    is_spent = attempt_state not in UNSPENT_ATTEMPTS
+    return int(is_spent) - int(call.state is CallState.UNKNOWN)
+
+
+def _write_attempt(connection: Connection, call: Standing, claim: Claim, answer: Answer, recording: Recording) -> None:
+    columns: dict[str, Any] = {
+        "state": recording.attempt_state.value,
+        "http_status": answer.http_status,
+        "detail": answer.detail or None,
+        "raw": answer.raw,
+        "held_until": recording.held_until,
+        "outcome": recording.outcome and recording.outcome.value,
+        "next_look_at": None,
+    }
+    if answer.kind not in _NOTHING_PLACED:
+        columns["placed_at"] = call.now
+    if recording.attempt_state in LIVE:
+        columns["since_at"] = call.now
+        columns["next_look_at"] = call.now + recording.first_look if recording.first_look else call.now
+    elif recording.attempt_state is not AttemptState.HANDED_OFF:
+        columns["ended_at"] = call.now
+    if answer.provider_call_id is not None:
+        columns |= provider_id_columns(
+            connection, claim.call_id, claim.number, answer.provider_call_id, columns["detail"]
+        )
+    a = attempts.c
+    connection.execute(update(attempts).where(a.call_id == claim.call_id, a.number == claim.number).values(**columns))
+
+
+def provider_id_columns(
+    connection: Connection, call_id: str, number: int, provider_call_id: str, detail: str | None
+) -> dict[str, Any]:
+    """The provider's id; one that it gave to another attempt before goes into the detail, for it tells nobody apart."""
+    this, other = attempts.alias("this"), attempts.alias("other")
+    repeated = (
+        select(exists(other.c.call_id))
+        .join_from(this, other, other.c.account == this.c.account)
+        .where(this.c.call_id == call_id, this.c.number == number, other.c.provider_call_id == provider_call_id)
+        .where((other.c.call_id != call_id) | (other.c.number != number))
+    )
+    if not connection.execute(repeated).scalar():
+        return {"provider_call_id": provider_call_id}
+    words = f"the provider gave the id {provider_call_id!r:.100} to an earlier call too"
+    return {"detail": f"{detail}; {words}" if detail else words}

@@ -1,0 +1,193 @@
+"""The ledger in one SQLite file: pragmas, begin mode, patient commits, and the same look at the heads of cohorts."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, event, text
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
+
+from dialer.domain.call import ReadyHead
+from dialer.domain.states import CallState, Lane
+from dialer.ledger.backend import NEW_CALL_COLUMNS
+from dialer.ledger.columns import Instant, as_text, clock, texts
+
+BUSY_SECONDS = 10.0
+COMMIT_TRIES = 3
+#: Before this version a write-ahead log that several processes write can be corrupted.
+SAFE_WAL = (3, 51, 3)
+OWNER_ONLY = 0o600
+
+_POOL = {"poolclass": QueuePool, "pool_size": 40, "max_overflow": 40, "pool_timeout": 30}
+_MARKS = ", ".join("?" * len(NEW_CALL_COLUMNS))
+_INSERT = (
+    f"INSERT INTO calls ({', '.join(NEW_CALL_COLUMNS)}) VALUES ({_MARKS}) ON CONFLICT (phone, batch_id) DO NOTHING"  # noqa: S608
+)
+_STATE = NEW_CALL_COLUMNS.index("state")
+_CLOSED = CallState.CLOSED.value
+#: From here on they are instants.
+_INSTANTS = NEW_CALL_COLUMNS.index("due_at")
+
+_COHORTS = text(
+    """
+    SELECT cohorts.cohort_id, cohorts.batch_id, batches.lane
+    FROM batches JOIN cohorts ON cohorts.batch_id = batches.batch_id
+    WHERE batches.state = 'active' AND NOT batches.is_drained AND batches.account = :account
+      AND batches.is_loaded AND batches.cron IS NULL
+      AND cohorts.opens_at <= :now AND cohorts.closes_at > :now
+      AND NOT EXISTS (
+        SELECT 1 FROM holds WHERE is_on AND (scope = 'all'
+          OR (scope = 'workspace' AND key = batches.workspace_id) OR (scope = 'account' AND key = batches.account)))
+      AND (EXISTS (SELECT 1 FROM calls WHERE calls.cohort_id = cohorts.cohort_id
+             AND calls.state = 'ready' AND calls.lane = :lane)
+        OR (batches.lane = :lane AND EXISTS (SELECT 1 FROM calls WHERE calls.cohort_id = cohorts.cohort_id
+             AND calls.state = 'ready' AND calls.lane IS NULL)))
+    ORDER BY random() LIMIT :limit_cohorts
+    """
+).bindparams(bindparam("now", type_=Instant()))
+
+_OWN_LANE = (
+    "SELECT * FROM (SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane = ? "
+    "ORDER BY due_at, call_id LIMIT ?)"
+)
+_BATCH_LANE = (
+    "SELECT * FROM (SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane IS NULL "
+    "ORDER BY due_at, call_id LIMIT ?)"
+)
+_ORDER = " ORDER BY due_at, call_id LIMIT ?"
+
+
+@compiles(clock, "sqlite")
+def _clock(element: Any, compiler: Any, **_: Any) -> str:
+    # Read when the statement starts, which is after BEGIN IMMEDIATE got the lock; cut to milliseconds.
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+@compiles(texts, "sqlite")
+def _texts(element: Any, compiler: Any, **given: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **given)}))"  # noqa: S608 - a bound parameter
+
+
+class Sqlite:
+    """The backend for one machine. Its one write lock is the barrier: who writes, writes alone."""
+
+    def __init__(self, url: URL) -> None:
+        self.address = f"sqlite:///{url.database or ''}"
+        self.engine = engine_of(url)
+        self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        # Threads of this process queue here: SQLite's own waiting is a lottery, and a loser may wait for seconds.
+        self._turn = Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self._turn, self._writer.begin() as connection:
+            yield connection
+            commit(connection)
+
+    def insert(self, table: Table) -> Any:
+        return sqlite_insert(table)
+
+    def share(self, connection: Connection, batch_id: str) -> None:
+        """Nothing to do: BEGIN IMMEDIATE excludes every other writer."""
+
+    def exclude(self, connection: Connection, batch_id: str) -> None:
+        """Nothing to do: BEGIN IMMEDIATE excludes every other writer."""
+
+    def exclude_all(self, connection: Connection) -> None:
+        """Nothing to do: BEGIN IMMEDIATE excludes every other writer."""
+
+    def insert_calls(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+        closed = [bound(row) for row in rows if row[_STATE] == _CLOSED]
+        accepted = [bound(row) for row in rows if row[_STATE] != _CLOSED]
+        return insert(connection, accepted), insert(connection, closed)
+
+    def heads(
+        self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int
+    ) -> list[ReadyHead]:
+        wanted = {"account": account, "lane": int(lane), "now": now, "limit_cohorts": limit_cohorts}
+        heads = []
+        for cohort_id, batch_id, batch_lane in connection.execute(_COHORTS, wanted).all():
+            query, values = _OWN_LANE, [cohort_id, int(lane), per_cohort]
+            if batch_lane == lane:
+                query, values = f"{query} UNION ALL {_BATCH_LANE}", [*values, cohort_id, per_cohort]
+            found = connection.exec_driver_sql(query + _ORDER, (*values, per_cohort))
+            heads += [ReadyHead(call_id, batch_id, cohort_id) for call_id, _ in found.all()]
+        return heads
+
+
+def engine_of(url: URL) -> Engine:
+    engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": BUSY_SECONDS}, **_POOL)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "do_connect", _own)
+    return engine
+
+
+def insert(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
+    return connection.exec_driver_sql(_INSERT, rows).rowcount if rows else 0
+
+
+def bound(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return *row[:_INSTANTS], *map(_instant, row[_INSTANTS:])
+
+
+@lru_cache(maxsize=8)  # a chunk has one
+def _instant(value: datetime | None) -> str | None:
+    return None if value is None else as_text(value)
+
+
+def commit(connection: Connection) -> None:
+    """A busy commit has changed nothing and is still open: it is repeated. Any other failure is the caller's."""
+    for left in reversed(range(COMMIT_TRIES)):
+        try:
+            connection.exec_driver_sql("COMMIT")
+            return
+        except OperationalError as error:
+            if left == 0 or not is_busy(error):
+                raise
+
+
+def is_busy(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _own(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    """The ledger holds phone numbers: its file, and the journals that inherit its mode, are the owner's only."""
+    path = Path(arguments[0])
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
+    except OSError:
+        pass  # it is there already, or connecting tells what is wrong
+
+
+def _prepare(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    journal = "wal" if sqlite3.sqlite_version_info >= SAFE_WAL else "truncate"
+    (found,) = connection.execute(f"PRAGMA journal_mode={journal}").fetchone()
+    if found != journal:
+        raise sqlite3.OperationalError(
+            f"the file is in use with journal mode {found}, which is not safe with SQLite {sqlite3.sqlite_version}"
+        )
+    connection.execute("PRAGMA synchronous=FULL")  # NORMAL may lose the last commits: a lost claim is dialed again
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-32768")  # KiB; numbers come in no order, so a load touches its whole index
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

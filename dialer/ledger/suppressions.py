@@ -1,0 +1,124 @@
+"""The do-not-call list: entries for everybody or for one workspace, for good or until an instant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, or_, select, tuple_
+
+from dialer.domain.call import Suppression
+from dialer.domain.states import CallState
+from dialer.ledger.columns import texts, words
+from dialer.ledger.tables import calls, suppressions
+from dialer.ledger.transactions import Transactions, now_of
+
+PAGE = 500
+#: Numbers of one look: a chunk of a load.
+LOOKED_UP = 5000
+#: In a row's key; NULL would not be unique.
+FOR_ALL = ""
+
+_UNDER_WAY = (CallState.DIALING, CallState.IN_PROGRESS, CallState.UNKNOWN)
+_COLUMNS: Select[Any] = select(
+    suppressions.c.phone,
+    suppressions.c.workspace_id,
+    suppressions.c.reason,
+    suppressions.c.until,
+    suppressions.c.created_at,
+)
+
+
+class SqlSuppressions:
+    """`dialer.ports.ledger.Suppressions`."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def add(self, entries: Sequence[Suppression]) -> None:
+        upsert = self._transactions.backend.insert(suppressions)
+        given = {"reason": upsert.excluded.reason, "until": upsert.excluded.until}
+        upsert = upsert.on_conflict_do_update(index_elements=["phone", "workspace_id"], set_=given)
+        with self._transactions.write() as connection:
+            now = now_of(connection)
+            rows = [
+                {
+                    "phone": entry.phone,
+                    "workspace_id": entry.workspace_id or FOR_ALL,
+                    "reason": entry.reason,
+                    "until": entry.until,
+                    "created_at": entry.created_at or now,
+                }
+                for entry in entries
+            ]
+            if rows:
+                connection.execute(upsert, rows)
+
+    def remove(self, phone: str, workspace_id: str | None) -> bool:
+        s = suppressions.c
+        gone = delete(suppressions).where(s.phone == phone, s.workspace_id == (workspace_id or FOR_ALL))
+        with self._transactions.write() as connection:
+            return connection.execute(gone).rowcount == 1
+
+    def of(self, phones: Iterable[str], workspace_id: str) -> Mapping[str, Suppression]:
+        found: dict[str, Suppression] = {}
+        numbers = iter(phones)
+        with self._transactions.read() as connection:
+            now = now_of(connection)
+            while chunk := list(islice(numbers, LOOKED_UP)):
+                found |= in_force(connection, chunk, workspace_id, now)
+        return found
+
+    def entries(self, workspace_id: str | None = None, phone: str | None = None) -> Iterator[Suppression]:
+        s = suppressions.c
+        query = _COLUMNS.order_by(s.phone, s.workspace_id).limit(PAGE)
+        if workspace_id is not None:
+            query = query.where(s.workspace_id == workspace_id)
+        if phone is not None:
+            query = query.where(s.phone == phone)
+        page = self._page(query)
+        while page:
+            yield from map(suppression_of, page)
+            last = page[-1]
+            page = self._page(query.where(tuple_(s.phone, s.workspace_id) > (last.phone, last.workspace_id)))
+
+    def _page(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        with self._transactions.read() as connection:
+            return connection.execute(query).all()
+
+    def under_way(self, phone: str) -> list[str]:
+        query = select(calls.c.call_id).where(calls.c.phone == phone, calls.c.state.in_(words(_UNDER_WAY)))
+        with self._transactions.read() as connection:
+            return list(connection.execute(query.order_by(calls.c.call_id)).scalars().all())
+
+
+def strictest(connection: Connection, phone: str, workspace_id: str, now: datetime) -> Suppression | None:
+    return in_force(connection, [phone], workspace_id, now).get(phone)
+
+
+def in_force(connection: Connection, phones: Sequence[str], workspace_id: str, now: datetime) -> dict[str, Suppression]:
+    """For each number the entry that lasts longest."""
+    s = suppressions.c
+    query = _COLUMNS.where(
+        s.phone.op("IN", is_comparison=True)(texts(json.dumps(phones))),
+        s.workspace_id.in_([FOR_ALL, workspace_id]),
+        or_(s.until.is_(None), s.until > now),
+    )
+    found: dict[str, Suppression] = {}
+    for entry in map(suppression_of, connection.execute(query).all()):
+        if entry.phone not in found or _outlasts(entry, found[entry.phone]):
+            found[entry.phone] = entry
+    return found
+
+
+def suppression_of(row: Row[Any]) -> Suppression:
+    return Suppression(row.phone, row.reason, row.workspace_id or None, row.until, row.created_at)
+
+
+def _outlasts(one: Suppression, other: Suppression) -> bool:
+    if one.until is None or other.until is None:
+        return one.until is None and other.until is not None
+    return one.until > other.until

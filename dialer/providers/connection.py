@@ -1,0 +1,234 @@
+"""One HTTP/1.1 connection: opened under one limit, one request in one piece, one answer under one deadline.
+
+What is asked and when is `http`'s; what an answer means is `answers`'.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import queue
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPMessage, HTTPResponse
+from typing import Any
+
+#: An answer's body may be this long, no more is read.
+BODY_LIMIT = 1024 * 1024
+#: Servers commonly close after 5 s; to be sooner keeps a request from meeting a connection that is just being closed.
+IDLE_SECONDS = 3.0
+
+_Address = tuple[Any, ...]
+
+
+class Deadline:
+    """A total: whatever is waited for inside it shares what is left."""
+
+    def __init__(self, seconds: float, now: Callable[[], float]) -> None:
+        self._now = now
+        self._ends = now() + seconds
+
+    def left(self) -> float:
+        """Seconds left, more than none; raises TimeoutError when it is over."""
+        left = self._ends - self._now()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a connection leads."""
+
+    host: str
+    port: int
+    #: None = plain HTTP
+    tls: Callable[[], ssl.SSLContext] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireAnswer:
+    """An answer whose status line and headers came whole."""
+
+    status: int
+    headers: HTTPMessage = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    #: why there is no body to read, though the server may have sent one
+    unreadable: str = ""
+    #: the connection ended, or the deadline did, inside the body
+    is_broken_off: bool = False
+    keeps_open: bool = False
+
+
+class Connection:
+    """A connection that stands. After any exception it must be closed, not used again."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._process = os.getpid()
+        self._idle_since: float | None = None
+
+    @classmethod
+    def open(cls, origin: Origin, limit: Deadline) -> Connection:
+        """Name lookup, TCP and TLS within `limit`; raises OSError (TimeoutError, SSLError too) or UnicodeError."""
+        line = _connected(_addresses(origin, limit), limit)
+        try:
+            return cls(_encrypted(line, origin, limit) if origin.tls else line)
+        except BaseException:
+            line.close()
+            raise
+
+    def __del__(self) -> None:
+        # A thread that ended took its connection with it; without this the socket warns that nobody closed it.
+        self.close()
+
+    @property
+    def is_used(self) -> bool:
+        return self._idle_since is not None
+
+    def is_fit(self, now: float) -> bool:
+        """May carry another request: idle for a moment only, silent, and not another process' (after a fork)."""
+        fresh = self._idle_since is not None and now - self._idle_since <= IDLE_SECONDS
+        return fresh and self._process == os.getpid() and not self.has_spoken()
+
+    def has_spoken(self) -> bool:
+        """The server closed it, or sent what nobody asked for: either way it is of no more use."""
+        watch = select.poll()
+        watch.register(self._line, select.POLLIN)
+        return bool(watch.poll(0))
+
+    def send(self, request: bytes, deadline: Deadline) -> None:
+        rest = memoryview(request)
+        while rest:
+            self._line.settimeout(deadline.left())
+            rest = rest[self._line.send(rest) :]
+
+    def receive(self, method: str, deadline: Deadline) -> WireAnswer:
+        """Raises OSError or HTTPException until the headers are there; after that a WireAnswer tells what broke."""
+        reader = _Reader(self._line, deadline)
+        response = HTTPResponse(_Incoming(reader), method=method)  # type: ignore[arg-type]
+        response.begin()
+        if reader.has_ended:
+            # The parser takes the end of the connection for the end of the headers.
+            raise HTTPException
+        if encoding := _encoding(response):
+            return WireAnswer(response.status, response.headers, unreadable=f"content-encoding {encoding}")
+        try:
+            body = response.read(BODY_LIMIT + 1)
+        except (OSError, HTTPException, ValueError) as error:
+            return _broken_off(response, "deadline" if isinstance(error, TimeoutError) else "connection")
+        if len(body) > BODY_LIMIT:
+            return WireAnswer(response.status, response.headers, unreadable="longer than 1 MiB")
+        if not response.isclosed():
+            return _broken_off(response, "connection")
+        # An interim answer (103) is taken for the answer; the real one, still to come, must not meet the next request.
+        keeps_open = response.status >= 200 and not response.will_close
+        return WireAnswer(response.status, response.headers, body, keeps_open=keeps_open)
+
+    def rest(self, now: float) -> None:
+        self._idle_since = now
+
+    def close(self) -> None:
+        self._line.close()
+
+
+class _Reader(io.RawIOBase):
+    """Reads a socket; every single read ends with the deadline, so that drops of bytes cannot stretch it."""
+
+    def __init__(self, line: socket.socket, deadline: Deadline) -> None:
+        self._line = line
+        self._deadline = deadline
+        self.has_ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._line.settimeout(self._deadline.left())
+        received = self._line.recv_into(buffer)
+        self.has_ended = not received
+        return received
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    """The one thing that http.client's parser wants of a socket."""
+
+    reader: _Reader
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self.reader)
+
+
+def _encoding(response: HTTPResponse) -> str:
+    """The encoding that nobody asked for, "" for none."""
+    said = (response.getheader("content-encoding") or "").strip().lower()
+    return "" if said in ("", "identity") else said[:40]
+
+
+def _broken_off(response: HTTPResponse, what: str) -> WireAnswer:
+    why = f"the {what} ended in its middle"
+    return WireAnswer(response.status, response.headers, unreadable=why, is_broken_off=True)
+
+
+def _addresses(origin: Origin, limit: Deadline) -> list[_Address]:
+    try:
+        return socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return _looked_up(origin, limit)
+
+
+def _looked_up(origin: Origin, limit: Deadline) -> list[_Address]:
+    """In a thread of its own: a name lookup takes no timeout, and may take half a minute."""
+    told: queue.SimpleQueue[list[_Address] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            told.put(list(socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)))
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            told.put(error)
+
+    threading.Thread(target=look_up, name="name-lookup", daemon=True).start()
+    try:
+        found = told.get(timeout=limit.left())
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _connected(addresses: list[_Address], limit: Deadline) -> socket.socket:
+    """The first address that takes us; each gets its share of the time, so that a dead one leaves some for the next."""
+    failed: OSError = OSError("the name has no address")
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        line = socket.socket(family, kind, protocol)
+        try:
+            line.settimeout(limit.left() / (len(addresses) - tried))
+            line.connect(address)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            line.close()
+            failed = error
+        except BaseException:
+            line.close()
+            raise
+        else:
+            return line
+    raise failed
+
+
+def _encrypted(line: socket.socket, origin: Origin, limit: Deadline) -> ssl.SSLSocket:
+    assert origin.tls is not None  # noqa: S101 - asked by the caller
+    encrypted = origin.tls().wrap_socket(line, server_hostname=origin.host, do_handshake_on_connect=False)
+    try:
+        encrypted.settimeout(limit.left())
+        encrypted.do_handshake()
+    except BaseException:
+        encrypted.close()
+        raise
+    return encrypted

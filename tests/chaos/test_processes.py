@@ -1,0 +1,69 @@
+"""kill -9 of workers, of schedulers and of both while batches run; restarts by SIGTERM; whole processes that freeze."""
+
+from __future__ import annotations
+
+import time
+
+from tests.chaos.conftest import Conclude, Form, Prepare
+from tests.chaos.faults import PROCESSES, besiege, frozen, plan, restart_scheduler, restart_worker
+from tests.chaos.ground import FAST, MIXED, ROW_DEADLINE_SECONDS, SLOTS, load_mix, phones, ready
+from tests.chaos.ledgers import Books
+
+
+def test_workers_and_schedulers_killed_at_random(
+    form: Form, books: Books, prepare: Prepare, conclude: Conclude
+) -> None:
+    is_sqlite = books.kind == "sqlite"
+    counts = {
+        "kill_worker": form.pick(3, 20 if is_sqlite else 180),
+        "kill_scheduler": form.pick(1, 5 if is_sqlite else 30),
+        "kill_both": form.pick(1, 5 if is_sqlite else 20),
+    }
+    total = form.pick(160, 5_000 if is_sqlite else 35_000)
+    ground = prepare(books, MIXED, pace=form.seconds(25.0, 300.0))
+    ground.open(schedulers=2, workers=2)
+    load_mix(ground, total)
+    ready(ground, [*ground.workers, *ground.schedulers])
+    faults = besiege(ground, total, plan(form.seed, counts), PROCESSES)
+    ground.rest(form.seconds(90.0, 1800.0))
+    verdict = conclude(ground, faults)
+    assert verdict.unknown <= (counts["kill_worker"] + counts["kill_both"]) * SLOTS
+
+
+def test_workers_frozen_for_longer_than_every_deadline(
+    form: Form, books: Books, prepare: Prepare, conclude: Conclude
+) -> None:
+    """One batch is terminated while they stand still: none of its calls may leave when they go on."""
+    stops = form.pick(1, 10)
+    ground = prepare(books, {"defaults": FAST | {"answer_after": [0.02, 0.4]}}, pace=25.0)
+    ground.open(schedulers=1, workers=2)
+    ready(ground, [*ground.workers, *ground.schedulers])
+    for stop in range(stops):
+        ground.load(f"kept-{stop}", phones(60, "202", 60 * stop), "batch_call")
+        doomed = ground.load(f"doomed-{stop}", phones(60, "212", 60 * stop), "inspra")
+        before = ground.placed()
+        ground.until(lambda before=before: ground.placed() >= before + 20, "calls under way")  # type: ignore[misc]
+        with frozen(ground, ground.workers[:1]):
+            time.sleep(0.3)
+            ground.say(doomed, "terminate")
+            time.sleep(ROW_DEADLINE_SECONDS + 4.0)
+        time.sleep(1.0)
+    ground.rest(form.seconds(90.0, 1800.0))
+    verdict = conclude(ground, stops)
+    assert verdict.thawed <= stops * SLOTS
+    assert verdict.unknown <= stops * SLOTS
+
+
+def test_restarts_by_sigterm_under_load_leave_no_unknown(
+    form: Form, sqlite_books: Books, prepare: Prepare, conclude: Conclude
+) -> None:
+    counts = {"restart_worker": form.pick(2, 60), "restart_scheduler": form.pick(2, 40)}
+    total = form.pick(160, 5_000)
+    ground = prepare(sqlite_books, {"defaults": FAST | {"answer_after": [0.1, 0.6]}}, pace=form.seconds(25.0, 100.0))
+    ground.open(schedulers=1, workers=2)
+    load_mix(ground, total, retries=0)
+    ready(ground, [*ground.workers, *ground.schedulers])
+    injectors = {"restart_worker": restart_worker, "restart_scheduler": restart_scheduler}
+    faults = besiege(ground, total, plan(form.seed, counts), injectors)
+    ground.rest(form.seconds(90.0, 1800.0))
+    assert conclude(ground, faults).unknown == 0

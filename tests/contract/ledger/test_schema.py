@@ -1,0 +1,116 @@
+"""Migrations: up, down and up again on both databases, to exactly the tables that the code knows."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect
+
+from dialer.errors import SchemaOutdated
+from dialer.ledger import migrate, open_ledger, schema_revision
+from dialer.ledger.schema import head
+from dialer.ledger.tables import metadata
+from dialer.ledger.transactions import Transactions, backend_of
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where no ledger is yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new.db'}"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+def transactions(empty_url: str) -> Iterator[Transactions]:
+    transactions = Transactions(backend_of(empty_url))
+    yield transactions
+    transactions.backend.engine.dispose()
+
+
+def shape(url: str) -> list[str]:
+    """Every table, constraint and index in the database's own words."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        statements = [re.sub(r"[\s\"]+", " ", row[0]) for row in rows if "alembic_version" not in row[0]]
+        # A table's constraints come in no order.
+        return sorted(
+            line.removesuffix(" )")
+            for statement in statements
+            for line in re.split(r", (?=[A-Z])|(?<=NULL), ", statement)
+        )
+    with psycopg.connect(url) as connection:
+        constraints = connection.execute(
+            "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE connamespace = 'public'::regnamespace"
+        ).fetchall()
+        indexes = connection.execute("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'").fetchall()
+        columns = connection.execute(
+            "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default, "
+            "character_maximum_length) FROM information_schema.columns WHERE table_schema = 'public'"
+        ).fetchall()
+        settings = connection.execute(
+            "SELECT relname || ' ' || reloptions::text FROM pg_class WHERE reloptions IS NOT NULL "
+            "AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+    found = [row[0] for rows in (constraints, indexes, columns, settings) for row in rows]
+    return sorted(line for line in found if "alembic_version" not in line)
+
+
+def test_a_new_ledger_has_the_newest_schema_and_an_identity_of_its_own(empty_url: str) -> None:
+    assert schema_revision(empty_url) is None
+    migrate(empty_url)
+    assert schema_revision(empty_url) == head()
+    ledger = open_ledger(empty_url)
+    ledger.check()
+    first = ledger.ledger_id
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
+    migrate(empty_url)
+    again = open_ledger(empty_url)
+    assert again.ledger_id == first
+    for each in (ledger, again):
+        each.close()
+
+
+def test_up_down_and_up_again_leave_the_same_tables(empty_url: str, transactions: Transactions) -> None:
+    migrate(empty_url)
+    up = shape(empty_url)
+    migrate(empty_url, "base")
+    with transactions.read() as connection:
+        assert inspect(connection).get_table_names() in ([], ["alembic_version"])
+    assert schema_revision(empty_url) is None
+    migrate(empty_url)
+    assert shape(empty_url) == up
+
+
+def test_the_migrations_make_what_the_code_knows(empty_url: str, transactions: Transactions) -> None:
+    migrate(empty_url)
+    migrated = shape(empty_url)
+    with transactions.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    migrate(empty_url, "base")
+    with transactions.write() as connection:
+        metadata.create_all(connection)
+    assert shape(empty_url) == migrated
+
+
+def test_a_ledger_of_another_schema_is_refused_with_the_way_out(empty_url: str, transactions: Transactions) -> None:
+    ledger = open_ledger(empty_url)
+    with pytest.raises(SchemaOutdated, match="run `dialer migrate`"):
+        ledger.check()
+    migrate(empty_url)
+    with transactions.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaOutdated, match="9999"):
+        ledger.check()
+    ledger.close()

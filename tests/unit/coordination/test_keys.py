@@ -1,0 +1,33 @@
+"""Keys are all under one prefix, all different, and all described."""
+
+from __future__ import annotations
+
+from dialer.coordination import keys
+
+ALL = [
+    keys.EPOCH,
+    keys.DEBT,
+    keys.SIGNALS,
+    keys.WAKE,
+    keys.permits("main"),
+    keys.pace("main"),
+    keys.starts("main"),
+    keys.witness("call-1"),
+    keys.ticked("ledger-1"),
+]
+
+
+def test_every_key_is_under_the_prefix() -> None:
+    assert all(key.startswith("dlr:") for key in ALL)
+
+
+def test_no_two_keys_meet() -> None:
+    others = [keys.permits("other"), keys.pace("other"), keys.starts("other"), keys.witness("call-2")]
+    assert len({*ALL, *others}) == len(ALL) + len(others)
+
+
+def test_every_key_is_described() -> None:
+    described = [line.split()[0] for line in (keys.__doc__ or "").splitlines() if line.startswith("dlr:")]
+    assert sorted(described) == sorted(
+        key.replace("main", "<account>").replace("call-1", "<call").replace("ledger-1", "<ledger") for key in ALL
+    )

@@ -1,0 +1,63 @@
+"""The lanes in Redis: writes messages that a Celery worker takes for its own, hundreds in one round trip.
+
+Celery's own way of publishing costs a third of a millisecond for each message, this one a few microseconds. The form is
+protocol 2 of Celery 5.7, reduced to what a worker reads; a contract test has a real worker execute it. What a call's
+turn is, and whether a message was worth sending, is decided elsewhere: a lost one is pushed again by the scheduler.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from dialer.coordination.connection import RedisServer
+from dialer.domain.call import Queued
+from dialer.domain.states import Lane
+from dialer.failpoints import reached
+from workers.lanes import TASK_NAME, lane_key
+
+
+class CeleryQueue:
+    """CallQueue over Celery's Redis lists."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+
+    def push(self, calls: Sequence[Queued]) -> None:
+        """Every call to its lane in one transaction; RedisUnreachable when it cannot be known whether it arrived."""
+        by_lane: dict[Lane, list[str]] = defaultdict(list)
+        for call in calls:
+            by_lane[call.lane].append(message(call))
+        if not by_lane:
+            return
+        with self._server.reach() as redis, redis.pipeline() as pipe:
+            for lane, messages in by_lane.items():
+                pipe.lpush(lane_key(lane), *messages)
+                reached("push.lane")
+            pipe.execute()
+
+    def depths(self) -> Mapping[Lane, int]:
+        """Messages waiting, not those that workers hold."""
+        with self._server.reach() as redis, redis.pipeline(transaction=False) as pipe:
+            for lane in Lane:
+                pipe.llen(lane_key(lane))
+            return dict(zip(Lane, pipe.execute(), strict=True))
+
+
+def message(call: Queued) -> str:
+    """One message as a Celery worker reads it."""
+    # Also what Flower shows: an id that says which push of which call it was, and neither number nor name.
+    ident = f"{call.call_id}.{call.push_seq}"
+    return json.dumps(
+        {
+            "body": json.dumps([[call.call_id, call.push_seq], {}, None]),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": {"task": TASK_NAME, "id": ident, "root_id": ident, "ignore_result": True},
+            "properties": {
+                "delivery_tag": ident,
+                "delivery_info": {"exchange": "", "routing_key": call.lane.queue},
+            },
+        }
+    )

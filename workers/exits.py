@@ -1,0 +1,14 @@
+"""How a process ends that cannot start: one clear line and an exit code that tells whose turn it is."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from dialer.errors import ConfigInvalid, DialerError
+
+
+def refuse(error: DialerError) -> NoReturn:
+    """2 where the configuration must be fixed, 1 where something else must."""
+    sys.stderr.write(f"{error}\n")
+    raise SystemExit(2 if isinstance(error, ConfigInvalid) else 1) from None

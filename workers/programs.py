@@ -1,0 +1,33 @@
+"""The command lines of our processes, as `dialer up` and the demo start them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from dialer.domain.states import Lane
+from workers.lanes import lanes_of
+
+#: So that a pool full of calls cannot hold a test call up.
+TEST_SLOTS = 2
+
+
+def scheduler() -> list[str]:
+    return [sys.executable, "-m", "workers.scheduler"]
+
+
+def worker(name: str, slots: int, lanes: Iterable[Lane] = Lane) -> list[str]:
+    """`name` becomes its node name, name@host."""
+    queues = ",".join(lane.queue for lane in lanes_of(lane.queue for lane in lanes))
+    celery = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"]
+    return [*celery, "-Q", queues, "-c", str(slots), "-n", f"{name}@%h"]
+
+
+def test_worker() -> list[str]:
+    """A small one for test calls alone."""
+    return worker("tests", TEST_SLOTS, [Lane.TEST])
+
+
+def simulator(scenario: str, log: str) -> list[str]:
+    """On a free port; its first line tells which."""
+    return [sys.executable, "-m", "dialer.simulator", "--port", "0", "--scenario", scenario, "--log", log]
