@@ -13,7 +13,7 @@ BIN := .venv/bin
 LOCKED := $(shell (cat requirements/*.lock pyproject.toml; $(PYTHON) -V 2>&1) | cksum | cut -d ' ' -f 1)
 # Two days: by then every mirror has a release, and a broken or hostile one has been withdrawn.
 LOCK := $(BIN)/uv pip compile --quiet --universal --exclude-newer "2 days" --generate-hashes --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
-        --custom-compile-command 'make lock' --extra flower pyproject.toml
+        --custom-compile-command 'make lock' --extra flower --extra http pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test prove chaos simulate check lint fix bench lock clean python-fits

@@ -46,6 +46,13 @@ class BatchTerms:
     cron: str | None = None
     #: a test call obeys hours unless this is set (only numbers of `test_numbers` may)
     ignore_hours: bool = False
+    #: the agent's id at the provider, where it is registered under another name
+    provider_agent_id: str | None = None
+
+    @property
+    def wire_agent_id(self) -> str:
+        """The agent as the provider knows it."""
+        return self.provider_agent_id or self.name.agent_id
 
     @property
     def is_test(self) -> bool:

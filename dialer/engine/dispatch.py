@@ -268,7 +268,7 @@ def placement_of(claim: Claim, account: Account, kept: Mapping[str, str] | None 
         reference=claim.reference,
         call_id=claim.call_id,
         workspace_id=terms.name.workspace_id,
-        agent_id=terms.name.agent_id,
+        agent_id=terms.wire_agent_id,
         batch_ref=terms.name.batch_ref,
         wire_ref=claim.wire_ref,
         cli=terms.cli or account.caller_id or None,

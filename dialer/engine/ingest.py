@@ -21,7 +21,7 @@ from dialer.engine.recur import plan
 from dialer.engine.rows import RowError, RowReader, open_rows
 from dialer.engine.signalling import batch_signal, tell, wake
 from dialer.engine.spans import span_finder
-from dialer.engine.terms import Draft, term_warnings, test_terms
+from dialer.engine.terms import drafted, term_warnings, test_terms
 from dialer.errors import FieldError, LoadRefused, shown
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
@@ -161,10 +161,11 @@ def load(
     """Load a batch, or add to it. LoadRefused: nothing was written. Interrupted: repeat it, known numbers stay as
     they are."""
     _check_country(country)
+    draft = drafted(desk, spec)
     with open_rows(spec.call_list if calls is None else calls, phone_column) as rows:
         opened = desk.ledger.loads.open(
-            Draft(spec, desk).name,
-            Draft(spec, desk).merge,
+            draft.name,
+            draft.merge,
             span_finder(desk.rules),
             resume=resume,
             draft=spec.status == "draft",
@@ -213,8 +214,10 @@ def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, b
     if (open_already := desk.ledger.batches.open_test(name, call.phone)) is not None:
         return _finished(desk, *open_already)
 
+    agent = desk.ledger.agents.find(spec.workspace_id, spec.agent_id)
+
     def merge(_: Batch | None, now: datetime) -> BatchTerms:
-        return test_terms(spec, name, call.phone, desk, now)
+        return test_terms(spec, name, call.phone, desk, agent, now)
 
     opened = desk.ledger.loads.open(None, merge, span_finder(desk.rules), resume=False)
     reached("test_call.opened")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones
+from dialer.domain.client import Agent
 from dialer.domain.fields import snake
 from dialer.domain.gate import batch_hours
 from dialer.domain.placement import Account, Capabilities
@@ -30,6 +31,8 @@ class Draft:
 
     spec: BatchSpec
     desk: Switchboard
+    #: as registered, if it is
+    agent: Agent | None = None
 
     @property
     def name(self) -> BatchName:
@@ -53,7 +56,7 @@ class Draft:
         return terms
 
     def _account(self, old: Batch | None, wrong: list[FieldError]) -> Account | None:
-        wanted = old.terms.account if old else (self.spec.provider or self.desk.rules.default_provider)
+        wanted = old.terms.account if old else wanted_account(self.desk, self.spec.provider, self.agent)
         return find_account(self.desk, wanted, self.spec.workspace_id, wrong)
 
     def _fixed(self, old: BatchTerms) -> list[FieldError]:
@@ -76,7 +79,7 @@ class Draft:
             nbf=nbf,
             exp=exp,
             title=spec.name if spec.name is not None else base.title,
-            cli=spec.cli or base.cli,
+            cli=spec.cli or base.cli or own_caller_id(self.agent, base.account),
             block_rules=_texts(spec.block_rules) if "block_rules" in given else base.block_rules,
             calling_hours=_texts(spec.calling_hours) if "calling_hours" in given else base.calling_hours,
             timezone=base.timezone if old else spec.timezone,
@@ -86,25 +89,48 @@ class Draft:
             on_unknown=spec.on_unknown or base.on_unknown,
             max_call=spec.max_call_seconds or base.max_call,
             cron=base.cron if old else spec.cron,
+            provider_agent_id=own_agent_id(self.agent, base.account) or base.provider_agent_id,
         )
 
 
-def test_terms(spec: TestCallSpec, name: BatchName, phone: str, desk: Switchboard, now: datetime) -> BatchTerms:
+def wanted_account(desk: Switchboard, provider: str | None, agent: Agent | None) -> str:
+    """The spec's, else the registered agent's, else the configuration's."""
+    return provider or (agent.account if agent else "") or desk.rules.default_provider
+
+
+def own_caller_id(agent: Agent | None, account: str) -> str | None:
+    """An agent's registration speaks of one account, and says nothing of others."""
+    return agent.caller_id if agent is not None and agent.account == account else None
+
+
+def own_agent_id(agent: Agent | None, account: str) -> str | None:
+    return agent.provider_agent_id if agent is not None and agent.account == account else None
+
+
+def drafted(desk: Switchboard, spec: BatchSpec) -> Draft:
+    """The spec with its agent as registered: read here, before the ledger's transaction begins."""
+    return Draft(spec, desk, desk.ledger.agents.find(spec.workspace_id, spec.agent_id))
+
+
+def test_terms(
+    spec: TestCallSpec, name: BatchName, phone: str, desk: Switchboard, agent: Agent | None, now: datetime
+) -> BatchTerms:
     """The terms of a test call's own batch; LoadRefused with every error."""
     wrong: list[FieldError] = []
-    account = find_account(desk, spec.provider or desk.rules.default_provider, spec.workspace_id, wrong)
+    account = find_account(desk, wanted_account(desk, spec.provider, agent), spec.workspace_id, wrong)
     nbf = spec.nbf or now
     terms = BatchTerms(
         name=name,
         account=account.name if account else "",
         nbf=nbf,
         exp=spec.exp or _default_end(nbf),
-        cli=spec.cli,
+        cli=spec.cli or own_caller_id(agent, account.name if account else ""),
         block_rules=_texts(spec.block_rules),
         timezone=spec.timezone,
         lane=Lane.TEST,
         retry=RetryPolicy(),
         ignore_hours=spec.ignore_hours,
+        provider_agent_id=own_agent_id(agent, account.name if account else ""),
     )
     if spec.ignore_hours and phone not in desk.rules.test_numbers:
         message = "only numbers of the configuration's test_numbers may be called outside hours"
@@ -136,7 +162,7 @@ def _refused_of_the_rest(
     sound = {snake(str(key)): value for key, value in document.items() if snake(str(key)) not in faulty}
     unnamed = {name: "-" for name in _NAME_FIELDS if name in faulty}
     try:
-        draft = Draft(BatchSpec.read({**sound, **unnamed}), desk)
+        draft = drafted(desk, BatchSpec.read({**sound, **unnamed}))
         draft.merge(None if unnamed else desk.ledger.batches.find(draft.name), desk.ledger.now())
     except LoadRefused as refused:
         return [error for error in refused.errors if error.field not in faulty and not _is_about(error, unnamed)]

@@ -186,7 +186,7 @@ def open_attempt_of(row: RowMapping) -> OpenAttempt:
         account=row[a.account],
         state=AttemptState(row[a.state]),
         phone=row[calls.c.phone],
-        agent_id=row[batches.c.agent_id],
+        agent_id=row[batches.c.provider_agent_id] or row[batches.c.agent_id],
         provider_call_id=row[a.provider_call_id],
         claimed_at=row[a.claimed_at],
         left_by=row[a.left_by],

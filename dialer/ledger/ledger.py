@@ -10,14 +10,20 @@ from sqlalchemy import select
 from dialer.errors import SchemaOutdated
 from dialer.ledger import schema
 from dialer.ledger.accounts import SqlAccounts
+from dialer.ledger.agents import SqlAgents
+from dialer.ledger.answers import SqlAnswers
 from dialer.ledger.attempts import SqlAttempts
 from dialer.ledger.backend import Backend
 from dialer.ledger.batches import SqlBatches
 from dialer.ledger.claims import SqlClaims
 from dialer.ledger.cohorts import SqlCohorts
+from dialer.ledger.contacts import SqlContacts
 from dialer.ledger.decisions import SqlDecisions
 from dialer.ledger.failures import SqlFailures
+from dialer.ledger.inbox import SqlInbox
+from dialer.ledger.keys import SqlKeys
 from dialer.ledger.loads import SqlLoads
+from dialer.ledger.notices import SqlNotices
 from dialer.ledger.outbox import SqlOutbox
 from dialer.ledger.reading import SqlReading
 from dialer.ledger.redials import SqlRedials
@@ -29,6 +35,7 @@ from dialer.ledger.tables import ledger
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ledger.trust import SqlTrust
 from dialer.ledger.workers import SqlWorkers
+from dialer.ports import clients
 from dialer.ports import ledger as ports
 
 
@@ -55,6 +62,12 @@ class SqlLedger:
         self.reading: ports.Reading = SqlReading(self._transactions)
         self.trust: ports.Trust = SqlTrust(self._transactions, lambda: self.ledger_id)
         self.decisions: ports.Decisions = SqlDecisions(self._transactions)
+        self.keys: clients.Keys = SqlKeys(self._transactions)
+        self.agents: clients.Agents = SqlAgents(self._transactions)
+        self.contacts: clients.Contacts = SqlContacts(self._transactions)
+        self.answers: clients.Answers = SqlAnswers(self._transactions)
+        self.inbox: clients.Inbox = SqlInbox(self._transactions)
+        self.notices: clients.Notices = SqlNotices(self._transactions)
 
     @cached_property
     def ledger_id(self) -> str:

@@ -99,7 +99,7 @@ def _entry_of(row: RowMapping) -> OutboxEntry:
     order = ControlOrder(
         action=row[o.action],
         workspace_id=terms.name.workspace_id,
-        agent_id=terms.name.agent_id,
+        agent_id=terms.wire_agent_id,
         wire_ref=row[o.wire_ref],
         cli=terms.cli,
         nbf=terms.nbf,

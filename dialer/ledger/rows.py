@@ -37,6 +37,7 @@ OUTSIDE_NAMES = {
     "max_call": "max_call_seconds",
     "cron": "cron",
     "ignore_hours": "ignore_hours",
+    "provider_agent_id": "provider_agent_id",
 }
 
 
@@ -60,6 +61,7 @@ def columns_of(terms: BatchTerms) -> dict[str, Any]:
         "max_call_seconds": terms.max_call.total_seconds(),
         "cron": terms.cron,
         "ignore_hours": terms.ignore_hours,
+        "provider_agent_id": terms.provider_agent_id,
     }
 
 
@@ -87,6 +89,7 @@ def terms_of(row: RowMapping) -> BatchTerms:
         max_call=timedelta(seconds=row[b.max_call_seconds]),
         cron=row[b.cron],
         ignore_hours=row[b.ignore_hours],
+        provider_agent_id=row[b.provider_agent_id],
     )
 
 

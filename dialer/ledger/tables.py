@@ -119,6 +119,10 @@ batches = Table(
     Column("occurrence", String(32)),
     Column("created_at", Instant, nullable=False),
     Column("completed_at", Instant),
+    # its agent's id at the provider, as registered when it was loaded; NULL = agent_id
+    Column("provider_agent_id", String(NAME_CHARS)),
+    # deleted in an API that can; the ledger deletes nothing
+    Column("hidden_at", Instant),
     one_of("state", BatchState),
     one_of("lane", Lane),
     CheckConstraint("on_unknown IN ('hold', 'redial')", name="on_unknown"),

@@ -25,6 +25,7 @@ from dialer.domain.call import (
 )
 from dialer.domain.placement import Answer, ControlOrder, Progress
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, HoldScope, Lane, Outcome, StopKind
+from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -684,6 +685,12 @@ class Ledger(Protocol):
     reading: Reading
     decisions: Decisions
     trust: Trust
+    keys: Keys
+    agents: Agents
+    contacts: Contacts
+    answers: Answers
+    inbox: Inbox
+    notices: Notices
 
     @property
     def ledger_id(self) -> str:

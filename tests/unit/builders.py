@@ -217,6 +217,13 @@ class Adapter:
     capabilities: Capabilities
 
 
+class Unregistered:
+    """An agent registry in which nobody is."""
+
+    def find(self, workspace_id: str, agent_id: str) -> None:
+        return None
+
+
 @dataclass
 class Rooms:
     """As much of a ledger as the terms of a batch look at: its clock, and the batch that is there already."""
@@ -224,9 +231,11 @@ class Rooms:
     loaded: Batch | None = None
     clock: datetime = NOW
     batches: Any = field(init=False)
+    agents: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.batches = self
+        self.agents = Unregistered()
 
     def now(self) -> datetime:
         return self.clock

@@ -329,7 +329,7 @@ def test_what_is_no_document_is_refused_without_asking_the_house(document: objec
 
 
 def terms_of(spec: TestCallSpec, desk: Switchboard | None = None) -> BatchTerms:
-    return terms.test_terms(spec, NAME, PHONE, desk or a_desk(), NOW)
+    return terms.test_terms(spec, NAME, PHONE, desk or a_desk(), None, NOW)
 
 
 def test_the_seeds_test_call_body_becomes_terms_as_it_stands() -> None:
