@@ -1,4 +1,4 @@
-"""The Python API: class Dialer, thin over the engine. Contract section 3 says what every method promises."""
+"""Class Dialer: batches, calls, suppression, accounts. Contract section 3 says what every method promises."""
 
 from __future__ import annotations
 
