@@ -7,13 +7,14 @@ RUN /opt/dialer/bin/pip install --no-cache-dir --disable-pip-version-check --req
 COPY pyproject.toml README.md ./
 COPY dialer dialer
 COPY workers workers
+COPY ops ops
 # From the locked build backend, so that nothing unhashed is fetched.
 RUN /opt/dialer/bin/pip install --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps .
 
 FROM python:3.13-slim
 ENV PATH=/opt/dialer/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/dialer /opt/dialer
-COPY ops/flower /opt/dialer/ops/flower
+COPY ops /opt/dialer/ops
 USER 10001:10001
 WORKDIR /tmp
 CMD ["dialer", "--help"]
