@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dialer.domain.call import AttemptRecord, CallRecord, Suppression
-    from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt, Rejection
+    from dialer.domain.client import Agent, Contact, ContactList
+    from dialer.domain.receipt import CallRef, ContactReceipt, ControlReceipt, LoadReceipt, Rejection
+    from dialer.domain.registration import AgentSpec, ContactSpec
     from dialer.domain.retry import RetryPolicy
     from dialer.domain.spec import BatchSpec, CallSpec, TestCallSpec
     from dialer.domain.status import AccountStatus, BatchStatus, Explanation, Gate
@@ -18,12 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountStatus",
+    "Agent",
+    "AgentSpec",
     "AttemptRecord",
     "BatchSpec",
     "BatchStatus",
     "CallRecord",
     "CallRef",
     "CallSpec",
+    "Contact",
+    "ContactList",
+    "ContactReceipt",
+    "ContactSpec",
     "ControlReceipt",
     "Dialer",
     "Explanation",
@@ -38,7 +46,9 @@ __all__ = [
 
 _HOMES = {
     "dialer.domain.call": ("AttemptRecord", "CallRecord", "Suppression"),
-    "dialer.domain.receipt": ("CallRef", "ControlReceipt", "LoadReceipt", "Rejection"),
+    "dialer.domain.client": ("Agent", "Contact", "ContactList"),
+    "dialer.domain.receipt": ("CallRef", "ContactReceipt", "ControlReceipt", "LoadReceipt", "Rejection"),
+    "dialer.domain.registration": ("AgentSpec", "ContactSpec"),
     "dialer.domain.retry": ("RetryPolicy",),
     "dialer.domain.spec": ("BatchSpec", "CallSpec", "TestCallSpec"),
     "dialer.domain.status": ("AccountStatus", "BatchStatus", "Explanation", "Gate"),

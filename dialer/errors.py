@@ -8,7 +8,10 @@ DialerError                    one root; `.code` is stable, the text begins with
 │  └─ LoadRefused              a whole load; `.errors` lists everything wrong at once
 ├─ Unknown                     the name is not in the ledger
 │  ├─ BatchUnknown
-│  └─ CallUnknown
+│  ├─ CallUnknown
+│  ├─ AgentUnknown
+│  ├─ ContactListUnknown
+│  └─ ContactUnknown
 ├─ BatchTerminated             final: load it under another ref
 ├─ ConfigInvalid               dialer.toml or a DIALER_… variable must be fixed
 ├─ SchemaOutdated              run `dialer migrate`
@@ -119,6 +122,24 @@ class CallUnknown(Unknown):
     """No such call is in the ledger."""
 
     default_code = "CALL_UNKNOWN"
+
+
+class AgentUnknown(Unknown):
+    """No such agent is registered in this workspace."""
+
+    default_code = "AGENT_UNKNOWN"
+
+
+class ContactListUnknown(Unknown):
+    """No such contact list is in this workspace."""
+
+    default_code = "CONTACT_LIST_UNKNOWN"
+
+
+class ContactUnknown(Unknown):
+    """No such contact is in this workspace."""
+
+    default_code = "CONTACT_UNKNOWN"
 
 
 class BatchTerminated(DialerError):

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from dialer.cli import accounts, batches, calls, control, loading, processes, setting_up, suppressing, windows
+from dialer.cli import (
+    accounts,
+    agents,
+    batches,
+    calls,
+    contacts,
+    control,
+    loading,
+    processes,
+    setting_up,
+    suppressing,
+    windows,
+)
 from dialer.cli.failures import CarefulGroup
 
 app = typer.Typer(
@@ -80,5 +92,7 @@ for name, command, panel in (
 ):
     app.command(name, rich_help_panel=panel)(command)
 
+app.add_typer(contacts.app, name="contacts", rich_help_panel=BATCHES)
 app.add_typer(suppressing.app, name="suppress", rich_help_panel=CALLS)
+app.add_typer(agents.app, name="agents", rich_help_panel=CARE)
 app.add_typer(accounts.app, name="accounts", rich_help_panel=CARE)

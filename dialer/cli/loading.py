@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from dialer.cli.spreadsheets import Sheet
 from dialer.domain.receipt import LoadReceipt, Rejection
 from dialer.domain.spec import TestCallSpec
 from dialer.errors import BatchTerminated
+
+if TYPE_CHECKING:
+    from dialer.facade import Dialer
 
 #: rejected rows that are shown; the file has all of them
 SHOWN = 10
@@ -62,6 +65,9 @@ def load(
     calls: Annotated[
         Path | None, typer.Option("--calls", metavar="CSV|JSONL", help="Numbers, in a file of their own; any length.")
     ] = None,
+    contact_list: Annotated[
+        str | None, typer.Option("--contact-list", metavar="NAME", help="Numbers of a contact list of its workspace.")
+    ] = None,
     phone_column: Annotated[
         str, typer.Option("--phone-column", metavar="NAME", help="CSV column of the number.")
     ] = "phone",
@@ -79,7 +85,10 @@ def load(
     Examples:
       dialer load batch.json
       dialer load batch.json --calls numbers.csv --country AU
+      dialer load batch.json --contact-list spring
     """
+    if calls is not None and contact_list is not None:
+        raise typer.BadParameter("give --calls or --contact-list, not both")
     desk = take_seat(ctx, as_json)
     document = read_object(file)
     rejected = RejectedRows(calls or (file if str(file) != "-" else Path("stdin")))
@@ -88,7 +97,7 @@ def load(
         with desk.open_dialer() as dialer, counting("rows read") as on_progress:
             receipt: LoadReceipt = dialer.load_batch(
                 document,
-                calls=None if calls is None else str(calls),
+                calls=_numbers(dialer, document, calls, contact_list),
                 on_progress=on_progress,
                 on_rejection=rejected.add,
                 **options,
@@ -104,6 +113,14 @@ def load(
         _show(receipt, rejected)
     if receipt.rejected and not receipt.accepted + receipt.already_known:
         raise typer.Exit(FAILED)
+
+
+def _numbers(dialer: Dialer, document: dict[str, Any], calls: Path | None, contact_list: str | None) -> object:
+    """What `load_batch` takes as calls; a list's numbers are told apart only where the document names its workspace."""
+    workspace = document.get("workspaceId", document.get("workspace_id"))
+    if contact_list is None or not isinstance(workspace, str):
+        return None if calls is None else str(calls)
+    return dialer.contacts.calls(workspace, contact_list)
 
 
 def _show(receipt: LoadReceipt, rejected: RejectedRows) -> None:

@@ -16,6 +16,7 @@ from dialer.errors import DialerError
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 BatchArgument = Annotated[str, typer.Argument(metavar="BATCH", help="Batch id, or WORKSPACE/AGENT/REF.")]
 WorkspaceOption = Annotated[str | None, typer.Option("--workspace", metavar="W", help="Workspace id.")]
+OwnWorkspaceOption = Annotated[str, typer.Option("--workspace", metavar="W", help="Workspace that it belongs to.")]
 CountryOption = Annotated[
     str | None,
     typer.Option("--country", metavar="CC", help="Accept national formats of this country too: two letters, e.g. AU."),

@@ -75,7 +75,8 @@ class ContactList:
     workspace_id: str
     name: str
     created_at: datetime | None = None
-    contacts: int = 0
+    #: how many it has; None where they were not counted
+    contacts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

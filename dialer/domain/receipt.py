@@ -40,6 +40,22 @@ class LoadReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactReceipt:
+    """What became of the rows that were brought into a contact list; the counts add up to the rows read."""
+
+    list_id: str
+    #: new to the list
+    added: int = 0
+    #: numbers that it had: they took what was given anew
+    already_known: int = 0
+    #: the same number again among these rows: the later one counts
+    duplicates: int = 0
+    rejected: int = 0
+    #: the first 10,000 rejected rows
+    rejections: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ControlReceipt:
     """The state after a pause, resume or terminate."""
 

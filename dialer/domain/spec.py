@@ -39,7 +39,7 @@ Retry = Annotated[RetryPolicy, BeforeValidator(fields.read_retry)]
 Priority = Annotated[str, BeforeValidator(fields.read_priority)]
 
 
-class _Spec(BaseModel):
+class Spec(BaseModel):
     """Frozen; camelCase accepted, null counts as left out, unknown fields are refused with the nearest valid name.
 
     However one is made from values, what is wrong with them is a LoadRefused.
@@ -156,7 +156,8 @@ def _field_error(error: ErrorDetails) -> FieldError:
     if error["type"] == "missing":
         return FieldError("FIELD_MISSING", field, None, "expected a value, got nothing")
     code = error["type"] if error["type"].isupper() else "FIELD_TYPE"
-    return FieldError(code, field, _evidence(error["input"]), error["msg"])
+    evidence = "***" if _SECRET.search(field) else _evidence(error["input"])
+    return FieldError(code, field, evidence, error["msg"])
 
 
 def _legible(key: str) -> str:
@@ -179,7 +180,7 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON number")
 
 
-class BatchSpec(_Spec):
+class BatchSpec(Spec):
     """A batch as a user writes it; the seed's load-json body is one. Fields left out of a repeated load stay as they
     are."""
 
@@ -229,7 +230,7 @@ class BatchSpec(_Spec):
         return wrong
 
 
-class TestCallSpec(_Spec):
+class TestCallSpec(Spec):
     """One test call; the seed's test-call body is one. Released at once, before everything else, gated like any
     call."""
 

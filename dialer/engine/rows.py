@@ -56,7 +56,7 @@ class RowReader:
         return NewCall(
             phone=phone,
             zones=self.zones(phone, timezone),
-            variables=_variables(given.get("variables")),
+            variables=variables_text(given.get("variables")),
             timezone=timezone,
             max_retries=_retries(given.get("max_retries")),
             lane=_lane(given.get("priority")),
@@ -96,7 +96,8 @@ def _fields_of(row: object) -> Mapping[str, Any]:
     return given
 
 
-def _variables(value: object) -> str | None:
+def variables_text(value: object) -> str | None:
+    """A call's variables as the JSON text that is kept of them; RowError where they cannot be."""
     if value is None:
         return None
     if not isinstance(value, Mapping):

@@ -27,6 +27,8 @@ from dialer.engine.signalling import wake
 from dialer.engine.terms import read_batch
 from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, CallUnknown, FieldError, LoadRefused
+from dialer.facade.agents import Agents
+from dialer.facade.contacts import Contacts
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
 from dialer.settings import Settings, load_settings
@@ -51,7 +53,13 @@ class Dialer:
     def __init__(self, settings: Settings | None = None) -> None:
         """Raises ConfigInvalid, LedgerUnreachable, SchemaOutdated."""
         self._settings = settings or load_settings()
-        self._desk: Switchboard = open_switchboard(self._settings)
+        self._sit_down(open_switchboard(self._settings))
+
+    def _sit_down(self, desk: Switchboard) -> None:
+        """At a desk that stands; what it knows a lot about has a room of its own."""
+        self._desk = desk
+        self.agents = Agents(desk)
+        self.contacts = Contacts(desk)
 
     def __enter__(self) -> Self:
         return self

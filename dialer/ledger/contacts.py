@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select, tuple_
+from sqlalchemy import RowMapping, func, or_, select, tuple_
 
 from dialer.domain.client import Contact, ContactList
 from dialer.ledger.client_tables import contact_lists, contacts
@@ -28,15 +29,23 @@ class SqlContacts:
             new = self._transactions.backend.insert(contact_lists).values(
                 list_id=list_id, workspace_id=workspace_id, name=name, created_at=now
             )
-            made = connection.execute(new.on_conflict_do_nothing(index_elements=["workspace_id", "name"])).rowcount == 1
+            new = new.on_conflict_do_nothing(index_elements=["workspace_id", "name"])
+            made = connection.execute(new.returning(contact_lists.c.list_id)).first() is not None
         found = self.find_list(workspace_id, name)
         if found is None:
             raise AssertionError("a contact list that was just written is not there")
         return found, made
 
     def find_list(self, workspace_id: str, name_or_id: str) -> ContactList | None:
-        found = [each for each in self.lists(workspace_id) if name_or_id in (each.list_id, each.name)]
-        return next(iter(found), None)
+        listed, list_id = contact_lists.c, _id_of(name_or_id)
+        is_it = listed.name == name_or_id
+        if list_id is not None:  # somebody may have named a list by another one's id
+            is_it = or_(is_it, listed.list_id == list_id)
+        query = select(contact_lists).where(listed.workspace_id == workspace_id, is_it)
+        with self._transactions.read() as connection:
+            rows = connection.execute(query).all()
+        row = next(iter(sorted(rows, key=lambda row: row.list_id != list_id)), None)
+        return None if row is None else ContactList(row.list_id, row.workspace_id, row.name, row.created_at)
 
     def lists(self, workspace_id: str) -> list[ContactList]:
         many = select(func.count()).where(contacts.c.list_id == contact_lists.c.list_id).scalar_subquery()
@@ -99,6 +108,14 @@ class SqlContacts:
             query = query.where(c.contact_id > after)
         with self._transactions.read() as connection:
             return [_contact_of(row) for row in connection.execute(query).mappings().all()]
+
+
+def _id_of(text: str) -> str | None:
+    """The id in the ledger's spelling; None where the text is none."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None
 
 
 def _columns(contact: Contact) -> dict[str, Any]:

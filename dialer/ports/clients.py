@@ -60,7 +60,9 @@ class Contacts(Protocol):
         """The list of that name, and whether it is new."""
         ...
 
-    def find_list(self, workspace_id: str, name_or_id: str) -> ContactList | None: ...
+    def find_list(self, workspace_id: str, name_or_id: str) -> ContactList | None:
+        """Its contacts are not counted. An id comes before a name."""
+        ...
 
     def lists(self, workspace_id: str) -> list[ContactList]:
         """By name, each with the number of its contacts."""

@@ -120,7 +120,7 @@ class SceneDialer(Dialer):
     """The Python API over a desk that stands already."""
 
     def __init__(self, desk: Switchboard) -> None:
-        self._desk = desk
+        self._sit_down(desk)
 
 
 class Scene:

@@ -20,7 +20,7 @@ from tests.unit.cli.fake_dialer import BATCH_ID, NOON, PHONE, FakeDialer, Shell,
 BATCH = "acme/agent-7/spring"
 COMMANDS = [
     "demo up init check migrate scheduler worker simulator load start pause resume terminate batches status windows",
-    "test-call calls explain suppress requeue resolve reconcile accounts restored confirm-ledger",
+    "test-call calls explain suppress requeue resolve reconcile accounts restored confirm-ledger agents contacts",
 ]
 
 
