@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from dialer.domain.batch import Batch, BatchName, Cohort
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane
@@ -75,6 +75,30 @@ class SqlBatches:
                 rewrite(connection, batch_id, state=BatchState.ACTIVE.value)
             return get(connection, batch_id)
 
+    def unschedule(self, batch_id: str) -> bool:
+        with self._transactions.write() as connection:
+            self._transactions.backend.exclude(connection, batch_id)
+            batch = locked(connection, batch_id)
+            is_ahead = batch.state is BatchState.ACTIVE and batch.terms.nbf > now_of(connection)
+            if not is_ahead or _was_tried(connection, batch_id):
+                return False
+            rewrite(connection, batch_id, state=BatchState.DRAFT.value)
+            return True
+
+    def hide(self, batch_id: str) -> bool:
+        with self._transactions.write() as connection:
+            self._transactions.backend.exclude(connection, batch_id)
+            batch, now = locked(connection, batch_id), now_of(connection)
+            if batch.state is BatchState.DRAFT:
+                why = "deleted as a draft"
+                rewrite(connection, batch_id, **_turned(batch, BatchState.TERMINATED, why, "user", 0))
+                close_dialable(connection, batch_id, CloseReason.TERMINATED, now, TERMINATE_CHUNK, why)
+                rewrite(connection, batch_id, is_drained=not has_open_call(connection, batch_id))
+            elif batch.state not in (BatchState.COMPLETED, BatchState.TERMINATED):
+                return False
+            rewrite(connection, batch_id, hidden_at=now)
+            return True
+
     def note_rejection(self, batch_id: str) -> int:
         counted = update(batches).where(batches.c.batch_id == batch_id).values(rejections=batches.c.rejections + 1)
         with self._transactions.write() as connection:
@@ -131,6 +155,12 @@ class SqlBatches:
             query = query.where(batches.c.batch_id < after)
         with self._transactions.read() as connection:
             return [batch_of(row) for row in connection.execute(query).mappings().all()]
+
+
+def _was_tried(connection: Connection, batch_id: str) -> bool:
+    """A claim was made for one of its calls, whatever came of it."""
+    some = select(calls.c.call_id).where(calls.c.batch_id == batch_id, calls.c.claim_seq > 0).limit(1)
+    return connection.execute(some).first() is not None
 
 
 def _turned(batch: Batch, wanted: BatchState, reason: str, by: str, above: int) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from dialer.ledger.sweeps import SqlSweeps
 from dialer.ledger.tables import ledger
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ledger.trust import SqlTrust
+from dialer.ledger.views import SqlViews
 from dialer.ledger.workers import SqlWorkers
 from dialer.ports import clients
 from dialer.ports import ledger as ports
@@ -68,6 +69,7 @@ class SqlLedger:
         self.answers: clients.Answers = SqlAnswers(self._transactions)
         self.inbox: clients.Inbox = SqlInbox(self._transactions)
         self.notices: clients.Notices = SqlNotices(self._transactions)
+        self.views: clients.Views = SqlViews(self._transactions)
 
     @cached_property
     def ledger_id(self) -> str:

@@ -132,6 +132,7 @@ class SqlLoads:
             raise BatchTerminated
         changed = changes(batch.terms, terms)
         columns = columns_of(terms) | reopening(batch) | (resuming(batch) if wanted.resume else {})
+        columns |= {"hidden_at": None}  # what is dialed is shown
         rewrite(connection, batch.batch_id, **columns, is_loading=True, load_id=load_id, is_drained=False)
         if WINDOW_FIELDS & set(changed) or batch.state is BatchState.COMPLETED:
             renew_spans(connection, batch.batch_id, terms, wanted.next_span, now)

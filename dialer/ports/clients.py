@@ -13,6 +13,7 @@ from typing import Protocol
 
 from dialer.domain.client import Agent, ApiKey, Contact, ContactList, Scope
 from dialer.domain.notice import Hint, Notice
+from dialer.domain.view import BatchQuery, BatchView, CallQuery, CallView
 
 
 class Keys(Protocol):
@@ -111,6 +112,25 @@ class Answers(Protocol):
     def forget(self, lasting: timedelta, limit: int) -> int:
         """Delete up to `limit` entries that are older."""
         ...
+
+
+class Views(Protocol):
+    """A workspace as clients of the HTTP dialects see it; nothing here moves anything.
+
+    Batches are what was loaded as a list and not deleted: test calls and single calls are found as calls only.
+    """
+
+    def batch(self, workspace_id: str, batch_id: str) -> BatchView | None: ...
+
+    def batches(self, wanted: BatchQuery) -> list[BatchView]: ...
+
+    def count(self, wanted: BatchQuery) -> int:
+        """On all pages."""
+        ...
+
+    def call(self, workspace_id: str, call_id: str) -> CallView | None: ...
+
+    def calls(self, wanted: CallQuery) -> list[CallView]: ...
 
 
 class Inbox(Protocol):

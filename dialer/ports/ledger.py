@@ -25,7 +25,7 @@ from dialer.domain.call import (
 )
 from dialer.domain.placement import Answer, ControlOrder, Progress
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, HoldScope, Lane, Outcome, StopKind
-from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices
+from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices, Views
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -112,6 +112,15 @@ class Batches(Protocol):
 
     def start(self, batch_id: str) -> Batch:
         """A draft begins; anything else stays as it is."""
+        ...
+
+    def unschedule(self, batch_id: str) -> bool:
+        """Back to a draft: an active batch before its nbf of which nothing was tried; False for any other."""
+        ...
+
+    def hide(self, batch_id: str) -> bool:
+        """Deleted for whoever reads by `Views`: a draft, which is terminated by it, or one that is over; False for any
+        other. Loading it again shows it again."""
         ...
 
     def note_rejection(self, batch_id: str) -> int:
@@ -691,6 +700,7 @@ class Ledger(Protocol):
     answers: Answers
     inbox: Inbox
     notices: Notices
+    views: Views
 
     @property
     def ledger_id(self) -> str:
