@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from dialer.domain.upkeep import SchemaStatus
 from dialer.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def _migrate(url: str) -> None:
     migrate(url)
 
 
+def _schema(url: str) -> SchemaStatus:
+    from dialer.ledger import schema_status
+
+    return schema_status(url)
+
+
 @dataclass
 class Desk:
     """One command's surroundings."""
@@ -46,6 +53,8 @@ class Desk:
     become: Callable[[Sequence[str]], None] = _become
     #: brings the schema of a ledger's URL up to date
     migrate: Callable[[str], None] = _migrate
+    #: the schema of a ledger's URL beside ours
+    schema: Callable[[str], SchemaStatus] = _schema
     read_settings: Callable[[], Settings] = load_settings
     sleep: Callable[[float], None] = time.sleep
     #: print one JSON document instead of tables

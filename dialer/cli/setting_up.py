@@ -27,15 +27,45 @@ def init(ctx: typer.Context, as_json: AsJson = False) -> None:
         print(f"Wrote {path}. Next: fill in a provider, then `dialer up`; once it runs, `dialer check`.")
 
 
-def migrate(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Bring the ledger's schema up to date; makes it if there is none. Safe to repeat."""
+def migrate(
+    ctx: typer.Context,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Change nothing: list the steps that are lacking; exit 1 if there are any.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the ledger's schema up to date; makes it if there is none. Safe to repeat, and while everything runs.
+
+    \b
+    Examples:
+      dialer migrate --check
+    """
     desk = take_seat(ctx, as_json)
     settings = desk.read_settings()
+    if check_only:
+        _check_schema(desk, settings.ledger_url())
+        return
     desk.migrate(settings.ledger_url())
     if desk.as_json:
         print_json({"migrated": True})
     else:
         print("The ledger's schema is up to date.")
+
+
+def _check_schema(desk: Desk, url: str) -> None:
+    stands = desk.schema(url)
+    if desk.as_json:
+        print_json(stands)
+    elif stands.pending:
+        print(f"The ledger is at schema {stands.found or 'none'}, this version needs {stands.needed}. Lacking:")
+        print_table(("step", ""), [(step.revision, step.words) for step in stands.pending])
+    elif stands.found == stands.needed:
+        print(f"The ledger's schema is up to date ({stands.found}).")
+    else:
+        print(f"The ledger is at schema {stands.found}, newer than this version's {stands.needed},", end=" ")
+        print("which may run on it." if stands.may_run else "which may not run on it.")
+    if not stands.may_run:
+        raise typer.Exit(1)
 
 
 def check(ctx: typer.Context, as_json: AsJson = False) -> None:

@@ -166,6 +166,11 @@ class StopKind(StrEnum):
     BREAKER = "breaker"
 
 
+#: The key of the hold that a drain is: beside the red button of scope `all`, so that whatever heeds that heeds this, a
+#: worker of an older version too.
+DRAIN = "drain"
+
+
 class HoldScope(StrEnum):
     """How far a red button reaches."""
 

@@ -62,6 +62,9 @@ def _load(batch: Batch) -> GateReading:
 
 def _holds(desk: Switchboard, terms: BatchTerms) -> GateReading:
     for hold in desk.ledger.accounts.holds():
+        if hold.on and hold.is_drain:
+            since = f" since {hold.since.isoformat()}" if hold.since else ""
+            return GateReading("hold", is_open=False, detail=f"the dialer is drained{since}: `dialer undrain` lifts it")
         if hold.on and holds_batch(hold, terms):
             where = {
                 "all": "everything is",

@@ -83,8 +83,9 @@ def _forget(desk: Switchboard, signal: Signal) -> None:
 
 
 def wanted_signals(desk: Switchboard) -> list[Signal]:
-    """Every batch that is paused, or terminated with calls still open, or was controlled and runs; every red button."""
-    signals = [hold_signal(hold) for hold in desk.ledger.accounts.holds()]
+    """Every batch that is paused, or terminated with calls still open, or was controlled and runs; every red button.
+    Not a drain: what was claimed before it may go out."""
+    signals = [hold_signal(hold) for hold in desk.ledger.accounts.holds() if not hold.is_drain]
     return signals + [batch_signal(batch) for batch in desk.ledger.batches.controlled()]
 
 

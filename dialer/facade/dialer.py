@@ -29,6 +29,7 @@ from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, CallUnknown, FieldError, LoadRefused
 from dialer.facade.agents import Agents
 from dialer.facade.contacts import Contacts
+from dialer.facade.upkeep import Upkeep
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
 from dialer.settings import Settings, load_settings
@@ -71,6 +72,11 @@ class Dialer:
 
     def close(self) -> None:
         self._desk.ledger.close()
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Drain, prune, erase, report, and the whole at a glance."""
+        return Upkeep(self._desk)
 
     def load_batch(
         self,

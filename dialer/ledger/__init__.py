@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dialer.ledger.ledger import SqlLedger
-from dialer.ledger.schema import migrate, schema_revision
+from dialer.ledger.schema import migrate, schema_revision, schema_status
 from dialer.ledger.transactions import backend_of
 
-__all__ = ["SqlLedger", "migrate", "open_ledger", "schema_revision"]
+__all__ = ["SqlLedger", "migrate", "open_ledger", "schema_revision", "schema_status"]
 
 
 def open_ledger(url: str) -> SqlLedger:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from dialer.domain.states import HoldScope, StopKind
+from dialer.domain.states import DRAIN, HoldScope, StopKind
 from dialer.errors import Unknown
 from dialer.ledger.columns import clock
 from dialer.ledger.moves import dialing
@@ -70,7 +70,7 @@ class SqlAccounts:
             return recent
 
     def hold(self, scope: HoldScope, key: str, on: bool, above: int = 0) -> tuple[Hold, int]:
-        key = "" if scope is HoldScope.ALL else key
+        key = "" if scope is HoldScope.ALL and key != DRAIN else key
         h = holds.c
         with self._transactions.write() as connection:
             self._transactions.backend.exclude_all(connection)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, and_, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, case, or_, select
 
-from dialer.domain.states import BatchState, CloseReason, HoldScope
+from dialer.domain.states import DRAIN, BatchState, CloseReason, HoldScope
 from dialer.ledger.columns import word
 from dialer.ledger.tables import accounts, batches, cohorts, holds, ledger
 
@@ -19,9 +19,15 @@ _PRESSED = or_(
     and_(holds.c.scope == word(HoldScope.ACCOUNT), holds.c.key == batches.c.account),
 )
 
-#: The scope of a red button that holds the batch, else NULL.
+#: The scope of a red button that holds the batch, or that it is the drain; else NULL.
 HELD: ColumnElement[str | None] = (
-    select(holds.c.scope).where(holds.c.is_on, _PRESSED).limit(1).correlate(batches).scalar_subquery().label("held")
+    select(case((and_(holds.c.scope == word(HoldScope.ALL), holds.c.key == DRAIN), DRAIN), else_=holds.c.scope))
+    .where(holds.c.is_on, _PRESSED)
+    .order_by(holds.c.key)
+    .limit(1)
+    .correlate(batches)
+    .scalar_subquery()
+    .label("held")
 )
 
 #: Why this ledger is in doubt, else NULL.
@@ -56,6 +62,8 @@ def _batch_gate(row: RowMapping) -> str | None:
         return "the batch's first load is unfinished"
     if row[b.cron] is not None:
         return "the batch is a template: only its runs are dialed"
+    if row["held"] == DRAIN:
+        return "the dialer is drained"
     if row["held"] is not None:
         return f"held by the red button: {row['held']}"
     return None

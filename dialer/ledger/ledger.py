@@ -25,6 +25,7 @@ from dialer.ledger.keys import SqlKeys
 from dialer.ledger.loads import SqlLoads
 from dialer.ledger.notices import SqlNotices
 from dialer.ledger.outbox import SqlOutbox
+from dialer.ledger.overview import SqlOverview
 from dialer.ledger.reading import SqlReading
 from dialer.ledger.redials import SqlRedials
 from dialer.ledger.release import SqlRelease
@@ -36,7 +37,7 @@ from dialer.ledger.transactions import Transactions, now_of
 from dialer.ledger.trust import SqlTrust
 from dialer.ledger.views import SqlViews
 from dialer.ledger.workers import SqlWorkers
-from dialer.ports import clients
+from dialer.ports import clients, upkeep
 from dialer.ports import ledger as ports
 
 
@@ -70,6 +71,7 @@ class SqlLedger:
         self.inbox: clients.Inbox = SqlInbox(self._transactions)
         self.notices: clients.Notices = SqlNotices(self._transactions)
         self.views: clients.Views = SqlViews(self._transactions)
+        self.overview: upkeep.Overview = SqlOverview(self._transactions)
 
     @cached_property
     def ledger_id(self) -> str:
@@ -88,12 +90,16 @@ class SqlLedger:
 
     def check(self) -> None:
         with self._transactions.read() as connection:
-            found = schema.revision(connection)
-        if found != schema.head():
-            raise SchemaOutdated(
-                f"the ledger at {self.address} is at schema {found or 'none'}, this version needs {schema.head()}: "
-                "run `dialer migrate`"
-            )
+            stands = schema.status(connection)
+        if stands.may_run:
+            return
+        way_out = "run `dialer migrate`"
+        if stands.oldest_allowed is not None or stands.found not in (None, *schema.known()):
+            way_out = f"that is newer, and no version before {stands.oldest_allowed} may run on it: install a newer one"
+        raise SchemaOutdated(
+            f"the ledger at {self.address} is at schema {stands.found or 'none'}, this version needs {stands.needed}: "
+            f"{way_out}"
+        )
 
     def close(self) -> None:
         self._transactions.backend.engine.dispose()

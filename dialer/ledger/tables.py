@@ -40,6 +40,8 @@ from dialer.domain.states import (
 from dialer.ledger.columns import Id, Instant, spelled, word
 
 NAME_CHARS = 255
+#: Of a number in E.164, or of the token that stands for an erased one.
+PHONE_CHARS = 32
 
 metadata = MetaData(
     naming_convention={
@@ -80,6 +82,10 @@ ledger = Table(
     # why nothing may be dialed until an operator has spoken: it seems to be a restored copy
     Column("doubt", Text),
     Column("doubted_at", Instant),
+    # the oldest version, by its schema, that may run on this one: a step that takes something away raises it
+    Column("oldest_revision", String(32), nullable=False, server_default=text("'0001'")),
+    # makes the tokens of erased numbers
+    Column("erasure_key", String(64)),
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -183,7 +189,7 @@ calls = Table(
     # No foreign keys: they would be looked up for each of a million rows, and nothing ever deletes a batch or a cohort.
     Column("batch_id", Id, nullable=False),
     Column("cohort_id", BigInteger, nullable=False),
-    Column("phone", String(32), nullable=False),
+    Column("phone", String(PHONE_CHARS), nullable=False),
     Column("variables", Text),
     Column("timezone", String(64)),
     Column("lane", SmallInteger),
@@ -331,7 +337,7 @@ attempts = Table(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("phone", String(32), primary_key=True),
+    Column("phone", String(PHONE_CHARS), primary_key=True),
     # empty = for all: a NULL would not be unique
     Column("workspace_id", String(NAME_CHARS), primary_key=True),
     Column("reason", Text, nullable=False),
@@ -421,6 +427,8 @@ workers = Table(
     Column("lanes", String(64), nullable=False),
     Column("beat_at", Instant, nullable=False),
     Column("stopped_at", Instant),
+    # the schema that its version was written for; NULL = before that was told
+    Column("revision", String(32)),
 )
 
 lease = Table(

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, select, update
 
 from dialer.domain.states import Lane
 from dialer.ledger.columns import clock
+from dialer.ledger.schema import head
 from dialer.ledger.tables import lease, workers
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ports.ledger import WorkerRow
@@ -26,6 +27,7 @@ class SqlWorkers:
             "boot_id": boot_id,
             "lanes": ",".join(lane.word for lane in lanes),
             "stopped_at": None,
+            "revision": head(),
         }
         with self._transactions.write() as connection:
             beaten |= {"beat_at": now_of(connection)}

@@ -24,8 +24,19 @@ from dialer.domain.call import (
     Ticket,
 )
 from dialer.domain.placement import Answer, ControlOrder, Progress
-from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, HoldScope, Lane, Outcome, StopKind
+from dialer.domain.states import (
+    DRAIN,
+    AttemptState,
+    BatchState,
+    CallState,
+    CloseReason,
+    HoldScope,
+    Lane,
+    Outcome,
+    StopKind,
+)
 from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices, Views
+from dialer.ports.upkeep import Overview
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -444,6 +455,11 @@ class Hold:
     seq: int
     since: datetime | None
 
+    @property
+    def is_drain(self) -> bool:
+        """Lifted by `undrain` alone; the ledger's only, for a call that was claimed before it is to go out."""
+        return self.scope is HoldScope.ALL and self.key == DRAIN
+
 
 class Accounts(Protocol):
     """Guards of provider accounts, and the red buttons."""
@@ -473,7 +489,7 @@ class Accounts(Protocol):
 
     def hold(self, scope: HoldScope, key: str, on: bool, above: int = 0) -> tuple[Hold, int]:
         """Press or lift a red button under the exclusive barrier of everything; returns it and calls in `dialing`
-        under it."""
+        under it. Of scope `all` there are two: the button itself, and the drain (key DRAIN)."""
         ...
 
     def holds(self) -> list[Hold]: ...
@@ -701,6 +717,7 @@ class Ledger(Protocol):
     inbox: Inbox
     notices: Notices
     views: Views
+    overview: Overview
 
     @property
     def ledger_id(self) -> str:

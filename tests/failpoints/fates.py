@@ -174,7 +174,7 @@ RECURRENCE = (
 )
 
 #: Each has a test of its own.
-ALONE = ("push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended")
+ALONE = ("drain.committed", "push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended")
 
 TABLE = frozenset(
     [*ALONE, *(row.point for row in (*ONE_CALL, *LOADING, *TEST_CALLS, *TEMPLATES, *CONTROL, *RECURRENCE))]

@@ -69,6 +69,10 @@ def resolve(batch_id: str) -> None:
     Dialer().resolve(batch_id, placed=True)
 
 
+def drain() -> None:
+    Dialer().upkeep.drain()
+
+
 def type_in(*words: str) -> None:
     """The `dialer` command."""
     sys.argv = ["dialer", *words]
@@ -128,7 +132,7 @@ def keyed(desk: Switchboard) -> Switchboard:
 
 PARTS: dict[str, Callable[..., None]] = {
     part.__name__: part
-    for part in (load, test_call, say, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead)
+    for part in (load, test_call, say, drain, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead)
 }
 
 

@@ -115,6 +115,19 @@ def test_a_control_word_that_the_ledger_has_holds_whether_redis_heard_it_or_not(
     assert_reached(scene, scene.take_over(batch_id), 2)
 
 
+def test_a_drain_whose_command_ended_holds_until_it_is_lifted(scene: Scene) -> None:
+    batch_id = scene.load(phones(2))
+    scene.push()
+    scene.dies("drain.committed", "drain")
+    scene.redis.flushall()
+    for _ in range(2):
+        scene.round()
+    assert scene.placed() == 0
+    assert "the dialer is drained" in (scene.dialer.status(batch_id).why or "")
+    assert scene.dialer.upkeep.undrain().lifted
+    assert_reached(scene, scene.take_over(batch_id), 2)
+
+
 def test_a_pause_of_a_template_that_ended_before_its_run_reaches_the_run_when_it_is_repeated(scene: Scene) -> None:
     scene.load(phones(2), **a_template())
     come(scene)

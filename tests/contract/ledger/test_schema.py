@@ -12,12 +12,13 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, update
 
+from dialer.domain.upkeep import SchemaStatus
 from dialer.errors import SchemaOutdated
-from dialer.ledger import migrate, open_ledger, schema_revision
+from dialer.ledger import migrate, open_ledger, schema_revision, schema_status
 from dialer.ledger.schema import head
-from dialer.ledger.tables import metadata
+from dialer.ledger.tables import ledger, metadata
 from dialer.ledger.transactions import Transactions, backend_of
 
 
@@ -71,14 +72,14 @@ def test_a_new_ledger_has_the_newest_schema_and_an_identity_of_its_own(empty_url
     assert schema_revision(empty_url) is None
     migrate(empty_url)
     assert schema_revision(empty_url) == head()
-    ledger = open_ledger(empty_url)
-    ledger.check()
-    first = ledger.ledger_id
+    opened = open_ledger(empty_url)
+    opened.check()
+    first = opened.ledger_id
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
     migrate(empty_url)
     again = open_ledger(empty_url)
     assert again.ledger_id == first
-    for each in (ledger, again):
+    for each in (opened, again):
         each.close()
 
 
@@ -104,13 +105,57 @@ def test_the_migrations_make_what_the_code_knows(empty_url: str, transactions: T
     assert shape(empty_url) == migrated
 
 
-def test_a_ledger_of_another_schema_is_refused_with_the_way_out(empty_url: str, transactions: Transactions) -> None:
-    ledger = open_ledger(empty_url)
-    with pytest.raises(SchemaOutdated, match="run `dialer migrate`"):
-        ledger.check()
-    migrate(empty_url)
+def become(transactions: Transactions, revision: str, oldest: str) -> None:
+    """What the migrations of a later version would have done to this ledger."""
     with transactions.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(SchemaOutdated, match="9999"):
-        ledger.check()
-    ledger.close()
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        connection.execute(update(ledger).values(oldest_revision=oldest))
+
+
+def test_a_ledger_of_an_older_schema_or_none_is_refused_with_the_way_out(
+    empty_url: str, transactions: Transactions
+) -> None:
+    opened = open_ledger(empty_url)
+    with pytest.raises(SchemaOutdated, match=r"schema none, .* run `dialer migrate`"):
+        opened.check()
+    migrate(empty_url, "0001")
+    with pytest.raises(SchemaOutdated, match=r"schema 0001, .* run `dialer migrate`"):
+        opened.check()
+    opened.close()
+
+
+def test_a_newer_schema_is_taken_while_it_lets_versions_as_old_as_ours_run(
+    empty_url: str, transactions: Transactions
+) -> None:
+    migrate(empty_url)
+    become(transactions, "9998", oldest=head())
+    opened = open_ledger(empty_url)
+    opened.check()
+    become(transactions, "9999", oldest="9998")
+    with pytest.raises(SchemaOutdated, match=r"9999.*no version before 9998 may run on it"):
+        opened.check()
+    opened.close()
+
+
+def test_the_steps_that_a_ledger_lacks_are_told_in_order(empty_url: str, transactions: Transactions) -> None:
+    assert [step.revision for step in schema_status(empty_url).pending][:2] == ["0001", "0002"]
+    migrate(empty_url, "0001")
+    lacking = schema_status(empty_url)
+    assert (lacking.found, lacking.needed, lacking.may_run) == ("0001", head(), False)
+    assert lacking.pending[0].revision == "0002"
+    assert lacking.pending[0].words.startswith("Keys, agents, contacts")
+    migrate(empty_url)
+    assert schema_status(empty_url) == SchemaStatus(head(), head(), (), None, may_run=True)
+    become(transactions, "9999", oldest="9998")
+    assert schema_status(empty_url) == SchemaStatus("9999", head(), (), "9998", may_run=False)
+
+
+def test_every_ledger_has_a_key_of_its_own_for_erased_numbers(empty_url: str, transactions: Transactions) -> None:
+    keys = []
+    for _ in range(2):
+        migrate(empty_url)
+        with transactions.read() as connection:
+            keys.append(connection.execute(select(ledger.c.erasure_key)).scalar_one())
+        migrate(empty_url, "base")
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+    assert keys[0] != keys[1]

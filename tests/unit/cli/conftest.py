@@ -25,6 +25,7 @@ def shell(dialer: FakeDialer) -> Shell:
         open_dialer=cast(Callable[[], Any], lambda: dialer),
         become=became.append,
         migrate=migrated.append,
+        schema=lambda url: dialer.schema,
         read_settings=lambda: Settings.model_validate({"database_url": "sqlite:////srv/dialer.db"}),
         sleep=lambda seconds: None,
     )

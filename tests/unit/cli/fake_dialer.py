@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -24,9 +24,11 @@ from dialer.domain.status import (
     ReconcileReport,
     ZoneWeek,
 )
+from dialer.domain.upkeep import DrainReceipt, SchemaStatus
 from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, DialerError
 from dialer.facade import HoldReceipt
+from dialer.facade.upkeep import UndrainReceipt
 
 BATCH_ID = "0194f5a0-0000-7000-8000-000000000001"
 NOON = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -97,6 +99,27 @@ def a_call(**changes: Any) -> CallRecord:
     return replace(plain, **changes)
 
 
+def a_drain(in_flight: int, *, drained: bool = True) -> DrainReceipt:
+    return DrainReceipt(drained, NOON, in_flight, queued=4, in_progress=7, unknown=1)
+
+
+class FakeUpkeep:
+    """Of a FakeDialer."""
+
+    def __init__(self, dialer: FakeDialer) -> None:
+        self._dialer = dialer
+
+    def drain(self, timeout: float | None, on_progress: Callable[[DrainReceipt], None]) -> DrainReceipt:
+        self._dialer._note("drain", timeout)
+        for stands in self._dialer.drains:
+            on_progress(stands)
+        return self._dialer.drains[-1]
+
+    def undrain(self) -> UndrainReceipt:
+        self._dialer._note("undrain")
+        return UndrainReceipt(self._dialer.drains[-1].drained, ("REDIS_UNREACHABLE: committed all the same",))
+
+
 @dataclass
 class FakeDialer:
     """Answers what a test put in; remembers what it was asked."""
@@ -116,6 +139,13 @@ class FakeDialer:
     refused: Exception | None = None
     #: of the attempt that `explain_call` shows
     attempt_changes: dict[str, Any] = field(default_factory=dict)
+    #: how a drain stands, look after look
+    drains: list[DrainReceipt] = field(default_factory=lambda: [a_drain(2), a_drain(2), a_drain(0)])
+    schema: SchemaStatus = field(default_factory=lambda: SchemaStatus("0009", "0009", (), None, may_run=True))
+
+    @property
+    def upkeep(self) -> FakeUpkeep:
+        return FakeUpkeep(self)
 
     def __enter__(self) -> Self:
         return self
