@@ -74,7 +74,7 @@ def _control(
 
 
 def _receipt(desk: Switchboard, batch: Batch, in_flight: int, warnings: tuple[str, ...] = ()) -> ControlReceipt:
-    handed_over = desk.ledger.reading.tally(batch.batch_id).handed_over
+    handed_over = desk.ledger.reading.handed_over(batch.batch_id)
     state = outside_state(batch, is_begun=batch.terms.nbf <= desk.ledger.now())
     return ControlReceipt(batch.batch_id, state, in_flight, handed_over, warnings)
 

@@ -11,7 +11,7 @@ from dialer.domain.gate import Applicant, GateReading, readings, timetable
 from dialer.domain.states import DIALABLE_STATES, CallState, CloseReason
 from dialer.domain.status import Explanation, Gate, ZoneWeek
 from dialer.domain.window import spans
-from dialer.engine.house import house_gates
+from dialer.engine.house import read_house
 from dialer.engine.rows import RowError, zones_for
 from dialer.engine.unforeseen import unforeseen
 from dialer.ports import Switchboard
@@ -20,7 +20,7 @@ from dialer.ports import Switchboard
 def explain(desk: Switchboard, record: CallRecord, cohort: Cohort, batch: Batch) -> Explanation:
     """Read every gate of one call, as the worker would right before the request."""
     now = desk.ledger.now()
-    gates = [*house_gates(desk, batch, now), *_own_gates(desk, record, cohort, batch, now)]
+    gates = [*read_house(desk, now).gates(batch), *_own_gates(desk, record, cohort, batch, now)]
     closed = [gate for gate in gates if not gate.is_open]
     return Explanation(
         batch_id=batch.batch_id,

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialer.domain.batch import Batch, BatchTerms
@@ -10,7 +12,7 @@ from dialer.domain.gate import GateReading
 from dialer.domain.states import BatchState, HoldScope
 from dialer.errors import RedisUnreachable
 from dialer.ports import Switchboard
-from dialer.ports.ledger import AccountState, Hold
+from dialer.ports.ledger import AccountState, Hold, WorkerRow
 
 #: A leader ticks every second; silent for this long, none is there.
 SCHEDULER_SILENT = timedelta(seconds=10)
@@ -18,22 +20,48 @@ SCHEDULER_SILENT = timedelta(seconds=10)
 BALANCE_STALE = timedelta(minutes=3)
 
 
-def house_gates(desk: Switchboard, batch: Batch, now: datetime) -> list[GateReading]:
-    """In the order in which they would have to be opened."""
-    return [
-        _ledger(desk),
-        _state(batch),
-        _load(batch),
-        _holds(desk, batch.terms),
-        _account(desk, batch.terms),
-        _scheduler(desk, now),
-        _redis(desk),
-        _worker(desk, batch.terms),
-    ]
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the gates of every batch are read from, as it stood at one moment."""
+
+    now: datetime
+    doubt: str | None
+    holds: Sequence[Hold]
+    configured: Collection[str]
+    accounts: Mapping[str, AccountState]
+    last_tick: datetime | None
+    redis: GateReading
+    workers: Sequence[WorkerRow]
+
+    def gates(self, batch: Batch) -> list[GateReading]:
+        """In the order in which they would have to be opened."""
+        return [
+            _ledger(self.doubt),
+            _state(batch),
+            _load(batch),
+            _holds(self.holds, batch.terms),
+            _account(self, batch.terms),
+            _scheduler(self.last_tick, self.now),
+            self.redis,
+            _worker(self.workers, batch.terms),
+        ]
 
 
-def _ledger(desk: Switchboard) -> GateReading:
-    if (doubt := desk.ledger.trust.doubt()) is not None:
+def read_house(desk: Switchboard, now: datetime) -> House:
+    return House(
+        now=now,
+        doubt=desk.ledger.trust.doubt(),
+        holds=desk.ledger.accounts.holds(),
+        configured=desk.accounts.keys(),
+        accounts={state.name: state for state in desk.ledger.accounts.all()},
+        last_tick=desk.ledger.workers.last_tick(),
+        redis=_redis(desk),
+        workers=desk.ledger.workers.all(desk.rules.timing.dead_after),
+    )
+
+
+def _ledger(doubt: str | None) -> GateReading:
+    if doubt is not None:
         return GateReading("ledger", is_open=False, detail=doubt)
     return GateReading("ledger", is_open=True, detail="nothing says that it is a restored copy")
 
@@ -60,8 +88,8 @@ def _load(batch: Batch) -> GateReading:
     )
 
 
-def _holds(desk: Switchboard, terms: BatchTerms) -> GateReading:
-    for hold in desk.ledger.accounts.holds():
+def _holds(holds: Sequence[Hold], terms: BatchTerms) -> GateReading:
+    for hold in holds:
         if hold.on and hold.is_drain:
             since = f" since {hold.since.isoformat()}" if hold.since else ""
             return GateReading("hold", is_open=False, detail=f"the dialer is drained{since}: `dialer undrain` lifts it")
@@ -86,10 +114,10 @@ def holds_batch(hold: Hold, terms: BatchTerms) -> bool:
             return hold.key == terms.account
 
 
-def _account(desk: Switchboard, terms: BatchTerms) -> GateReading:
-    if terms.account not in desk.accounts:
+def _account(house: House, terms: BatchTerms) -> GateReading:
+    if terms.account not in house.configured:
         return GateReading("account", is_open=False, detail=f"account {terms.account!r} is not in the configuration")
-    state = next((state for state in desk.ledger.accounts.all() if state.name == terms.account), None)
+    state = house.accounts.get(terms.account)
     if state is None:
         return GateReading(
             "account", is_open=False, detail=f"account {terms.account} waits for a scheduler to register it"
@@ -122,8 +150,7 @@ def _balance(state: AccountState) -> str | None:
     return None
 
 
-def _scheduler(desk: Switchboard, now: datetime) -> GateReading:
-    last = desk.ledger.workers.last_tick()
+def _scheduler(last: datetime | None, now: datetime) -> GateReading:
     if last is not None and now - last <= SCHEDULER_SILENT:
         return GateReading("scheduler", is_open=True, detail="ticking")
     since = f"since {last.isoformat()}" if last else "ever"
@@ -141,8 +168,7 @@ def _redis(desk: Switchboard) -> GateReading:
     return GateReading("redis", stands, detail)
 
 
-def _worker(desk: Switchboard, terms: BatchTerms) -> GateReading:
-    rows = desk.ledger.workers.all(desk.rules.timing.dead_after)
+def _worker(rows: Sequence[WorkerRow], terms: BatchTerms) -> GateReading:
     serving = [row for row in rows if row.is_alive and terms.lane in row.lanes]
     if serving:
         return GateReading("worker", is_open=True, detail=f"{len(serving)} on lane {terms.lane.word}")

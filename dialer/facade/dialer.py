@@ -141,7 +141,7 @@ class Dialer:
         found: list[BatchStatus] = []
         after: str | None = None
         while page := self._desk.ledger.batches.page(workspace_id, state, after):
-            found.extend(watch.status(self._desk, batch) for batch in page)
+            found.extend(watch.statuses(self._desk, page))
             after = page[-1].batch_id
         return found
 

@@ -15,6 +15,7 @@ from dialer.ledger.moves import close_dialable, dialing, has_open_call
 from dialer.ledger.outbox import add_words
 from dialer.ledger.rows import batch_of, cohort_of
 from dialer.ledger.tables import UNDRAINED, attempts, batches, calls, cohorts, live
+from dialer.ledger.tallies import counts_of
 from dialer.ledger.transactions import Transactions, now_of
 
 #: Calls that a terminate closes itself; the sweep closes the rest.
@@ -114,8 +115,7 @@ class SqlBatches:
             unknowns = connection.execute(left).scalar_one()
             if unknowns <= enough:
                 return unknowns, 0
-            size = select(func.count()).where(calls.c.batch_id == batch_id)
-            return unknowns, connection.execute(size).scalar_one()
+            return unknowns, counts_of(connection, [batch_id])[batch_id]["total"]
 
     def cohorts(self, batch_id: str) -> list[Cohort]:
         query = select(cohorts).where(cohorts.c.batch_id == batch_id).order_by(cohorts.c.number)

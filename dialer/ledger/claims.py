@@ -21,6 +21,7 @@ from dialer.ledger.recording import record
 from dialer.ledger.rows import LANE, MAX_RETRIES, cohort_of, terms_of
 from dialer.ledger.suppressions import strictest
 from dialer.ledger.tables import accounts, attempts, batches, calls, cohorts
+from dialer.ledger.tallies import add_delta, counted
 from dialer.ledger.transactions import Transactions
 from dialer.ports.ledger import Recording
 
@@ -192,6 +193,7 @@ def refuse(connection: Connection, ticket: Ticket, row: RowMapping) -> NotClaime
         done = connection.execute(
             move([CallState.QUEUED], CallState.CLOSED).where(*queued).values(**closing(reason, now, why))
         )
+        add_delta(connection, ticket.batch_id, counted(CallState.CLOSED, reason), done.rowcount)
     elif why is not None:
         done = connection.execute(move([CallState.QUEUED], CallState.READY).where(*queued).values(why=why))
     else:

@@ -17,6 +17,7 @@ from dialer.ledger.columns import word
 from dialer.ledger.loads import locked, reopening, rewrite
 from dialer.ledger.moves import closing, move, moved
 from dialer.ledger.tables import NAME_CHARS, attempts, calls, decisions
+from dialer.ledger.tallies import add_delta, counted, difference
 from dialer.ledger.transactions import Transactions, now_of
 
 CHUNK = 2000
@@ -25,6 +26,11 @@ _UNRESOLVED = or_(
     calls.c.state == word(CallState.UNKNOWN),
     and_(calls.c.state == word(CallState.CLOSED), calls.c.close_reason == word(CloseReason.UNRESOLVED)),
 )
+#: What such a call counts for before anybody decides.
+_UNRESOLVED_COUNT = {
+    CallState.UNKNOWN: counted(CallState.UNKNOWN),
+    CallState.CLOSED: counted(CallState.CLOSED, CloseReason.UNRESOLVED),
+}
 
 
 class SqlDecisions:
@@ -60,6 +66,7 @@ class SqlDecisions:
             requeues = move([CallState.CLOSED], CallState.READY).where(c.call_id.in_(select(closed.c.call_id)))
             again = _dialable(now, f"requeued by {by}") | {"max_retries": _one_more(batch.terms.max_retries)}
             count = moved(connection, requeues.values(**again))
+            add_delta(connection, batch_id, counted(CallState.CLOSED, reason), -count)
             if count:
                 rewrite(connection, batch_id, **reopening(batch), is_drained=False)
             return count
@@ -92,7 +99,7 @@ class SqlDecisions:
             call = asked(connection, attempt)
             if call is None:
                 return False
-            call.back(connection, None, f"not placed, says {by}", attempts_spent=calls.c.attempts_spent - 1)
+            call.back(connection, None, f"not placed, says {by}", attempts_spent=call.attempts_spent - 1)
             _settle_attempts(connection, [attempt], AttemptState.NOT_SENT, f"not placed, says {by}")
             _record(connection, [attempt], "not-placed", by)
             return True
@@ -100,23 +107,28 @@ class SqlDecisions:
     def _placed(self, connection: Connection, batch_id: str, rows: Sequence[Any], by: str) -> None:
         """Somebody was called, what came of it nobody knows: as with a provider that reports no outcome."""
         now, why = now_of(connection), f"taken for placed by {by}"
-        for state in (CallState.UNKNOWN, CallState.CLOSED):
-            chosen = calls.c.call_id.in_([row.call_id for row in rows if row.state == state])
-            closed = closing(CloseReason.HANDED_OFF, now, why)
+        closed = closing(CloseReason.HANDED_OFF, now, why)
+        for state, before in _UNRESOLVED_COUNT.items():
+            these = [row.call_id for row in rows if row.state == state]
+            chosen = calls.c.call_id.in_(these)
             if state is CallState.UNKNOWN:
                 moved(connection, move([state], CallState.CLOSED).where(chosen).values(**closed))
             else:
                 connection.execute(update(calls).where(chosen).values(**closed))
+            after = counted(CallState.CLOSED, CloseReason.HANDED_OFF)
+            add_delta(connection, batch_id, difference(before, after), len(these))
         _settle_attempts(connection, rows, AttemptState.HANDED_OFF, why)
 
     def _not_placed(self, connection: Connection, batch_id: str, rows: Sequence[Any], by: str) -> None:
         batch, now = self._reopenable(connection, batch_id)
         again, spent = _dialable(now, f"not placed, says {by}"), calls.c.attempts_spent
-        for state in (CallState.UNKNOWN, CallState.CLOSED):
+        for state, before in _UNRESOLVED_COUNT.items():
             for was_spent in (True, False):
                 these = [row.call_id for row in rows if row.state == state and _was_spent(row) is was_spent]
                 dials = move([state], CallState.READY).where(calls.c.call_id.in_(these))
                 moved(connection, dials.values(**again, attempts_spent=spent - int(was_spent)))
+                after = counted(CallState.READY, attempts_spent=-int(was_spent))
+                add_delta(connection, batch_id, difference(before, after), len(these))
         rewrite(connection, batch_id, **reopening(batch), is_drained=False)
         _settle_attempts(connection, rows, AttemptState.NOT_SENT, f"not placed, says {by}")
 

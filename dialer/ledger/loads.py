@@ -18,6 +18,7 @@ from dialer.ledger.columns import word
 from dialer.ledger.moves import has_open_call
 from dialer.ledger.rows import batch_of, changes, cohort_of, columns_of, span_columns, zones_of, zones_text
 from dialer.ledger.tables import batches, calls, cohorts
+from dialer.ledger.tallies import add_delta, counted
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ports.ledger import Added, Merge, NextSpan, OpenedLoad
 
@@ -169,6 +170,8 @@ def add_calls(
         for call_id, call in zip(ids, new, strict=True)
     ]
     accepted, suppressed = transactions.backend.insert_calls(connection, rows) if rows else (0, 0)
+    add_delta(connection, batch.batch_id, {"total": 1, **counted(CallState(opened))}, accepted)
+    add_delta(connection, batch.batch_id, {"total": 1, **counted(CallState.CLOSED, _SUPPRESSED)}, suppressed)
     repeated = len(rows) - accepted - suppressed
     phones = [call.phone for call in new] if repeated else []
     known = count_before(connection, batch.batch_id, load.load_id, phones)

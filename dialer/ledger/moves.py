@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, func, select, update
 
-from dialer.domain.states import DIALABLE_STATES, BatchState, CallState, CloseReason, is_legal
+from dialer.domain.states import DIALABLE_STATES, BatchState, CallState, CloseReason, Outcome, is_legal
 from dialer.errors import IllegalMove
 from dialer.ledger.columns import clock, word, words
 from dialer.ledger.tables import batches, calls, in_flight
+from dialer.ledger.tallies import Change, add_delta, counted, difference
 
 
 def move(old: Iterable[CallState], new: CallState) -> Update:
@@ -42,6 +43,8 @@ class Standing:
     exp: datetime
     rejections: int
     failures: int
+    attempts_spent: int
+    outcome: Outcome | None
     now: datetime
 
     def back(self, connection: Connection, after: timedelta | None, why: str | None, **also: Any) -> CallState:
@@ -64,10 +67,17 @@ class Standing:
         return self.move(connection, CallState.CLOSED, **closing(reason, self.now, why), **also)
 
     def move(self, connection: Connection, new: CallState, **columns: Any) -> CallState:
+        """Values only, no expressions: what they change is counted, too."""
         done = connection.execute(move([self.state], new).where(calls.c.call_id == self.call_id).values(**columns))
         if done.rowcount != 1:
             raise IllegalMove(f"call {self.call_id} left {self.state} while its row was locked")
+        add_delta(connection, self.batch_id, self._change(new, **columns))
         return new
+
+    def _change(self, new: CallState, **columns: Any) -> Change:
+        before = counted(self.state, None, self.outcome, self.attempts_spent)
+        spent, outcome = columns.get("attempts_spent", self.attempts_spent), columns.get("outcome", self.outcome)
+        return difference(before, counted(new, columns.get("close_reason"), outcome, spent))
 
     def _wait(self, connection: Connection, after: timedelta | None, why: str | None, **also: Any) -> CallState:
         if after is None:
@@ -75,18 +85,45 @@ class Standing:
         return self.move(connection, CallState.WAITING, due_at=self.now + after, claim_id=None, why=why, **also)
 
 
+_STANDING = (
+    select(
+        calls.c.call_id,
+        calls.c.batch_id,
+        calls.c.state,
+        calls.c.push_seq,
+        calls.c.claim_id,
+        calls.c.failures,
+        calls.c.attempts_spent,
+        calls.c.outcome,
+        batches.c.state.label("batch_state"),
+        batches.c.exp,
+        batches.c.rejections,
+        clock().label("now"),
+    )
+    .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
+    .with_for_update(of=calls)
+)
+
+
 def standing(connection: Connection, call_id: str) -> Standing | None:
     """Locks the call's row: whoever moves it next waits for our commit, and then sees what we did."""
-    c, b = calls.c, batches.c
-    query = select(
-        c.call_id, c.batch_id, c.state, c.push_seq, c.claim_id, b.state, b.exp, b.rejections, c.failures, clock()
-    ).join_from(calls, batches, b.batch_id == c.batch_id)
-    row = connection.execute(query.where(c.call_id == call_id).with_for_update(of=calls)).one_or_none()
+    row = connection.execute(_STANDING.where(calls.c.call_id == call_id)).one_or_none()
     if row is None:
         return None
-    call, batch, state, push_seq, claim_id, batch_state, exp, rejections, failures, now = row
-    stands = CallState(state), push_seq, claim_id, BatchState(batch_state)
-    return Standing(call, batch, *stands, exp, rejections, failures, now)
+    return Standing(
+        call_id=row.call_id,
+        batch_id=row.batch_id,
+        state=CallState(row.state),
+        push_seq=row.push_seq,
+        claim_id=row.claim_id,
+        batch_state=BatchState(row.batch_state),
+        exp=row.exp,
+        rejections=row.rejections,
+        failures=row.failures,
+        attempts_spent=row.attempts_spent,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        now=row.now,
+    )
 
 
 def close_dialable(
@@ -107,7 +144,9 @@ def close_dialable(
             .prefix_with("MATERIALIZED", dialect="postgresql")
         )
         closes = move([state], CallState.CLOSED).where(calls.c.call_id.in_(select(chosen.c.call_id)))
-        closed += moved(connection, closes.values(**closing(reason, now, why)))
+        count = moved(connection, closes.values(**closing(reason, now, why)))
+        add_delta(connection, batch_id, difference(counted(state), counted(CallState.CLOSED, reason)), count)
+        closed += count
     return closed
 
 

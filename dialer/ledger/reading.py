@@ -1,21 +1,23 @@
-"""What readers see of calls: counts from rows, and records in load order by keyset."""
+"""What readers see of calls: a batch's counts, and records in load order by keyset."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select, union_all
 
 from dialer.domain.batch import Batch, Cohort
 from dialer.domain.call import AttemptRecord, CallRecord
 from dialer.domain.states import AttemptState, CallState, CloseReason, Lane, Outcome
 from dialer.ledger.columns import word
 from dialer.ledger.rows import LANE, MAX_RETRIES, batch_of, cohort_of
-from dialer.ledger.tables import attempts, batches, calls, cohorts, decisions, live
+from dialer.ledger.tables import IN_FLIGHT, attempts, batches, calls, cohorts, decisions, live
+from dialer.ledger.tallies import counts_of
+from dialer.ledger.tally_tables import closed_as, ended_with
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ports.ledger import Tally
 
@@ -38,21 +40,18 @@ class SqlReading:
         self._transactions = transactions
 
     def tally(self, batch_id: str) -> Tally:
-        c = calls.c
-        count, spent = func.count(), func.sum(c.attempts_spent)
-        query = select(c.state, c.close_reason, c.outcome, count, spent).where(c.batch_id == batch_id)
+        return self.tallies([batch_id])[batch_id]
+
+    def tallies(self, batch_ids: Sequence[str]) -> dict[str, Tally]:
         with self._transactions.read() as connection:
-            groups = connection.execute(query.group_by(c.state, c.close_reason, c.outcome)).all()
-            held, last_minute = _at_providers(connection, batch_id)
-        states, closed, outcomes = (dict.fromkeys(kind, 0) for kind in (CallState, CloseReason, Outcome))
-        for state, reason, outcome, number, _ in groups:
-            states[CallState(state)] += number
-            if reason is not None:
-                closed[CloseReason(reason)] += number
-            if outcome is not None:
-                outcomes[Outcome(outcome)] += number
-        total, attempted = sum(states.values()), sum(spent for *_, spent in groups)
-        return Tally(total, states, closed, outcomes, attempted, held, last_minute)  # type: ignore[arg-type]
+            counts, lately = counts_of(connection, batch_ids), _last_minute(connection, batch_ids)
+        return {batch_id: _tally(counts[batch_id], lately.get(batch_id, 0)) for batch_id in batch_ids}
+
+    def handed_over(self, batch_id: str) -> int:
+        a = attempts.c
+        held = select(func.count()).where(a.batch_id == batch_id, a.held_until.is_not(None))
+        with self._transactions.read() as connection:
+            return connection.execute(held.where(a.held_until > now_of(connection))).scalar_one()
 
     def calls(
         self,
@@ -64,8 +63,7 @@ class SqlReading:
         after: str | None = None,
         limit: int = 500,
     ) -> list[CallRecord]:
-        where = _narrowed(phone, state, outcome, after)
-        ids = _ids(batch_id, _states(state), where, limit)
+        ids = _ids(batch_id, state, outcome, _narrowed(phone, after), limit)
         with self._transactions.read() as connection:
             wanted = connection.execute(ids).scalars().all()
             return records(connection, wanted)
@@ -76,20 +74,24 @@ class SqlReading:
     def call_of(self, batch_id: str, phone: str) -> tuple[CallRecord, Cohort, Batch] | None:
         return self._whole(_WHOLE.where(calls.c.phone == phone, calls.c.batch_id == batch_id))
 
-    def ready_cohorts(self, batch_id: str) -> list[Cohort]:
+    def cohorts(self, batch_ids: Sequence[str]) -> dict[str, list[tuple[Cohort, bool]]]:
         c = calls.c
         some = select(c.call_id).where(c.cohort_id == cohorts.c.cohort_id, c.state == word(CallState.READY))
-        query = select(cohorts).where(cohorts.c.batch_id == batch_id, some.correlate(cohorts).exists())
+        has_ready = some.correlate(cohorts).exists().label("has_ready")
+        query = select(cohorts, has_ready).where(cohorts.c.batch_id.in_(batch_ids))
+        found: dict[str, list[tuple[Cohort, bool]]] = {batch_id: [] for batch_id in batch_ids}
         with self._transactions.read() as connection:
-            rows = connection.execute(query.order_by(cohorts.c.number)).mappings().all()
-        return [cohort_of(row) for row in rows]
+            for row in connection.execute(query.order_by(cohorts.c.batch_id, cohorts.c.number)).mappings():
+                found[row[cohorts.c.batch_id]].append((cohort_of(row), bool(row["has_ready"])))
+        return found
 
-    def earliest_due(self, batch_id: str) -> datetime | None:
+    def earliest_due(self, batch_ids: Sequence[str]) -> dict[str, datetime]:
         c = calls.c
-        query = select(func.min(c.due_at)).where(c.batch_id == batch_id, c.state == word(CallState.WAITING))
+        waits = c.batch_id == batches.c.batch_id, c.state == word(CallState.WAITING), c.due_at.is_not(None)
+        first = select(func.min(c.due_at)).where(*waits).correlate(batches).scalar_subquery().label("first")
+        query = select(batches.c.batch_id, first).where(batches.c.batch_id.in_(batch_ids))
         with self._transactions.read() as connection:
-            earliest: datetime | None = connection.execute(query).scalar_one()
-        return earliest
+            return {batch_id: due for batch_id, due in connection.execute(query).all() if due is not None}
 
     def live_references(self, account: str) -> list[str]:
         query = select(attempts.c.reference).where(live(), attempts.c.account == account)
@@ -105,46 +107,65 @@ class SqlReading:
         return record_of(row, of[row[calls.c.call_id]]), cohort_of(row), batch_of(row)
 
 
-def _at_providers(connection: Connection, batch_id: str) -> tuple[int, int]:
-    """Calls that a provider may still hold, and placement requests recorded in the last minute."""
-    a, now = attempts.c, now_of(connection)
-    held = select(func.count()).where(a.batch_id == batch_id, a.held_until.is_not(None), a.held_until > now)
-    lately = select(func.count()).where(a.batch_id == batch_id, a.placed_at.is_not(None), a.placed_at > now - A_MINUTE)
-    return connection.execute(held).scalar_one(), connection.execute(lately).scalar_one()
+def _last_minute(connection: Connection, batch_ids: Sequence[str]) -> dict[str, int]:
+    """Placement requests recorded since then."""
+    a = attempts.c
+    lately = select(a.batch_id, func.count()).where(a.batch_id.in_(batch_ids), a.placed_at.is_not(None))
+    lately = lately.where(a.placed_at > now_of(connection) - A_MINUTE).group_by(a.batch_id)
+    return dict(connection.execute(lately).all())
 
 
-def _states(state: str | None) -> Sequence[CallState]:
-    if state is None:
-        return tuple(CallState)
-    return (CallState(state),) if state in set(CallState) else (CallState.CLOSED,)
+def _tally(counts: Mapping[str, int], last_minute: int) -> Tally:
+    closed = {reason: counts[closed_as(reason)] for reason in CloseReason}
+    states = {state: counts[state.value] for state in IN_FLIGHT} | {
+        CallState.WAITING: counts["waiting"],
+        CallState.CLOSED: sum(closed.values()),
+    }
+    states[CallState.READY] = counts["total"] - sum(states.values())
+    return Tally(
+        total=counts["total"],
+        states={state: states[state] for state in CallState},
+        closed=closed,
+        outcomes={outcome: counts[ended_with(outcome)] for outcome in Outcome},
+        attempts=counts["attempts"] + states[CallState.IN_PROGRESS] + states[CallState.UNKNOWN],
+        last_minute=last_minute,
+    )
 
 
-def _narrowed(phone: str | None, state: str | None, outcome: str | None, after: str | None) -> list[Any]:
+def _narrowed(phone: str | None, after: str | None) -> list[Any]:
     c = calls.c
-    where = []
+    where: list[Any] = []
     if phone is not None:
         where.append(c.phone == phone)
-    if state is not None and state not in set(CallState):
-        where.append(c.close_reason == CloseReason(state).value)
-    if outcome is not None:
-        where.append(c.outcome == Outcome(outcome).value)
     if after is not None:
         where.append(c.call_id > after)
     return where
 
 
-def _ids(batch_id: str | None, states: Sequence[CallState], where: list[Any], limit: int) -> Any:
-    """Ids in load order. A page of a batch merges the heads of its states, each read from the index in order."""
+def _ids(batch_id: str | None, state: str | None, outcome: str | None, where: list[Any], limit: int) -> Select[Any]:
+    """A page of ids in load order, read from an index in that order. Where nothing but the batch is given, it merges
+    the heads of all states."""
     c = calls.c
+    if outcome is not None:
+        where = [*where, c.outcome == word(Outcome(outcome))]
+    if state is not None:
+        where = [*where, _stands(state)]
     if batch_id is None:
-        narrowed = where if len(states) == len(CallState) else [*where, c.state == word(states[0])]
-        return select(c.call_id).where(*narrowed).order_by(c.call_id).limit(limit)
-    heads = [
-        select(c.call_id).where(c.batch_id == batch_id, c.state == word(state), *where).order_by(c.call_id).limit(limit)
-        for state in states
-    ]
+        return select(c.call_id).where(*where).order_by(c.call_id).limit(limit)
+    where = [c.batch_id == batch_id, *where]
+    if state is not None or outcome is not None:
+        return select(c.call_id).where(*where).order_by(c.call_id).limit(limit)
+    heads = [select(c.call_id).where(*where, _stands(state)).order_by(c.call_id).limit(limit) for state in CallState]
     merged = union_all(*(select(head.subquery()) for head in heads)).subquery("merged")
     return select(merged.c.call_id).order_by(merged.c.call_id).limit(limit)
+
+
+def _stands(state: str) -> ColumnElement[bool]:
+    """In this state, or closed for this reason. Asked for `closed` beside the reason, which says it already, PostgreSQL
+    might read through all that are closed."""
+    if state in set(CallState):
+        return calls.c.state == word(CallState(state))
+    return calls.c.close_reason == word(CloseReason(state))
 
 
 def records(connection: Connection, call_ids: Sequence[str]) -> list[CallRecord]:

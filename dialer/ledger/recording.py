@@ -14,6 +14,7 @@ from dialer.ledger.columns import word
 from dialer.ledger.loads import rewrite
 from dialer.ledger.moves import Standing, move, standing
 from dialer.ledger.tables import LIVE, attempts, calls
+from dialer.ledger.tallies import add_delta, counted, difference
 from dialer.ports.ledger import Recording
 
 #: The request never left: nothing was placed.
@@ -49,6 +50,7 @@ def _taken_back(connection: Connection, call: Standing, claim: Claim) -> Standin
     takes = move([call.state], CallState.UNKNOWN).where(c.call_id == claim.call_id, was_given_up)
     if connection.execute(takes.values(**again)).rowcount != 1:
         return call
+    add_delta(connection, call.batch_id, difference(counted(call.state), counted(CallState.UNKNOWN, attempts_spent=1)))
     return standing(connection, claim.call_id) or call
 
 
@@ -64,7 +66,7 @@ def _write_late(connection: Connection, claim: Claim, answer: Answer) -> None:
 
 
 def _move_call(connection: Connection, call: Standing, recording: Recording) -> None:
-    spent: dict[str, Any] = {"attempts_spent": calls.c.attempts_spent + _newly_spent(call, recording.attempt_state)}
+    spent: dict[str, Any] = {"attempts_spent": call.attempts_spent + _newly_spent(call, recording.attempt_state)}
     spent["failures"] = 0
     if recording.outcome is not None:
         spent["outcome"] = recording.outcome.value

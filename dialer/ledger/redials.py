@@ -57,12 +57,12 @@ class SqlRedials:
             return Retaken(claim, now, row[cohorts.c.closes_at], row[attempts.c.gates])
 
     def put_back(self, claim: Claim, why: str) -> bool:
-        a, c = attempts.c, calls.c
+        a = attempts.c
         with self._transactions.write() as connection:
             call = standing(connection, claim.call_id)
             if call is None or call.state is not CallState.DIALING or call.claim_id != claim.claim_id:
                 return False
-            call.move(connection, CallState.UNKNOWN, attempts_spent=c.attempts_spent + 1, why=why)
+            call.move(connection, CallState.UNKNOWN, attempts_spent=call.attempts_spent + 1, why=why)
             this = update(attempts).where(a.call_id == claim.call_id, a.number == claim.number)
             connection.execute(this.values(state=word(AttemptState.UNKNOWN), next_look_at=call.now + LOOK_AGAIN))
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -12,9 +13,10 @@ from dialer.domain.call import Queued
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane
 from dialer.ledger.columns import word, words
 from dialer.ledger.loads import complete_if_over, locked, rewrite
-from dialer.ledger.moves import close_dialable, has_open_call, move, moved
+from dialer.ledger.moves import close_dialable, has_open_call, move
 from dialer.ledger.rows import LANE
 from dialer.ledger.tables import UNDRAINED, attempts, batches, calls, in_flight, live, workers
+from dialer.ledger.tallies import add_deltas, counted, difference, fold
 from dialer.ledger.transactions import Transactions, now_of
 
 #: Contract section 6: unknowns are asked about after 5 s first.
@@ -42,7 +44,9 @@ class SqlSweeps:
             due = select(c.call_id).where(c.state == word(CallState.WAITING), is_due).order_by(c.due_at).limit(limit)
             chosen = due.with_for_update(skip_locked=True).cte("chosen")
             promotes = move([CallState.WAITING], CallState.READY).where(c.call_id.in_(select(chosen.c.call_id)))
-            return moved(connection, promotes)
+            promoted = Counter(connection.execute(promotes.returning(c.batch_id)).scalars())
+            add_deltas(connection, difference(counted(CallState.WAITING), counted(CallState.READY)), promoted)
+            return promoted.total()
 
     def stale_queued(self, older: timedelta, limit: int) -> list[Queued]:
         c = calls.c
@@ -82,6 +86,10 @@ class SqlSweeps:
         with self._transactions.read() as connection:
             found = connection.execute(over.limit(BATCHES_AT_ONCE)).scalars().all()
         return self._close_all(found, CloseReason.TERMINATED, limit)
+
+    def fold(self, limit: int) -> int:
+        with self._transactions.write() as connection:
+            return fold(connection, self._transactions.backend, limit)
 
     def complete(self) -> list[str]:
         running = select(batches.c.batch_id).where(

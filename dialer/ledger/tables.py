@@ -234,6 +234,31 @@ calls = Table(
         postgresql_where=text("state = 'waiting' AND due_at IS NOT NULL"),
         sqlite_where=text("state = 'waiting' AND due_at IS NOT NULL"),
     ),
+    # the first of one batch to fall due
+    Index(
+        "ix_calls_due",
+        "batch_id",
+        "due_at",
+        postgresql_where=text("state = 'waiting' AND due_at IS NOT NULL"),
+        sqlite_where=text("state = 'waiting' AND due_at IS NOT NULL"),
+    ),
+    # pages of those few among many that closed, or ended, in one way
+    Index(
+        "ix_calls_reason",
+        "batch_id",
+        "close_reason",
+        "call_id",
+        postgresql_where=text("close_reason IS NOT NULL"),
+        sqlite_where=text("close_reason IS NOT NULL"),
+    ),
+    Index(
+        "ix_calls_outcome",
+        "batch_id",
+        "outcome",
+        "call_id",
+        postgresql_where=text("outcome IS NOT NULL"),
+        sqlite_where=text("outcome IS NOT NULL"),
+    ),
     Index(
         "ix_calls_in_flight",
         "state",

@@ -17,6 +17,7 @@ from dialer.ledger.columns import word, words
 from dialer.ledger.loads import rewrite
 from dialer.ledger.moves import move, moved
 from dialer.ledger.tables import attempts, batches, calls, lease, ledger, live
+from dialer.ledger.tallies import add_delta, counted, difference
 from dialer.ledger.transactions import Transactions, now_of
 
 _DUE = (CallState.READY, CallState.QUEUED)
@@ -61,8 +62,9 @@ class SqlTrust:
         # The numbers that forgotten claims may have used are not given again.
         taken = {"claim_seq": row.claim_seq + NUMBERS_FORGOTTEN, "claim_id": claim_id, "why": "may have been forgotten"}
         spent = {"attempts_spent": calls.c.attempts_spent + 1}
-        moves = move([CallState(row.state)], CallState.UNKNOWN).where(calls.c.call_id == row.call_id)
-        moved(connection, moves.values(**taken, **spent))
+        old, new = CallState(row.state), CallState.UNKNOWN
+        moved(connection, move([old], new).where(calls.c.call_id == row.call_id).values(**taken, **spent))
+        add_delta(connection, row.batch_id, difference(counted(old), counted(new, attempts_spent=1)))
         connection.execute(
             insert(attempts).values(
                 call_id=row.call_id,

@@ -392,6 +392,10 @@ class Sweeps(Protocol):
         """waiting, ready and queued calls of terminated batches → closed `terminated`."""
         ...
 
+    def fold(self, limit: int) -> int:
+        """Up to `limit` of the changes that moves appended to tallies become part of their sums; how many."""
+        ...
+
     def complete(self) -> list[str]:
         """Active or paused batches without an open call and without a load under way → completed. Templates, and loads
         that were interrupted for good, after exp."""
@@ -592,7 +596,7 @@ class Schedules(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of one batch, from rows. Keys are outside words; every key is present."""
+    """Counts of one batch, which agree with its rows and with each other. Every key is present."""
 
     total: int
     states: Mapping[CallState, int]
@@ -601,8 +605,6 @@ class Tally:
     outcomes: Mapping[Outcome, int]
     #: sum of attempts_spent
     attempts: int
-    #: calls a provider that cannot be asked may still hold
-    handed_over: int
     #: placement requests recorded in the last minute
     last_minute: int
 
@@ -611,6 +613,12 @@ class Reading(Protocol):
     """What readers see; nothing here moves anything."""
 
     def tally(self, batch_id: str) -> Tally: ...
+
+    def tallies(self, batch_ids: Sequence[str]) -> Mapping[str, Tally]: ...
+
+    def handed_over(self, batch_id: str) -> int:
+        """Calls that a provider which cannot be asked may still hold."""
+        ...
 
     def calls(
         self,
@@ -630,12 +638,12 @@ class Reading(Protocol):
 
     def call_of(self, batch_id: str, phone: str) -> tuple[CallRecord, Cohort, Batch] | None: ...
 
-    def ready_cohorts(self, batch_id: str) -> list[Cohort]:
-        """Cohorts with at least one call in `ready`."""
+    def cohorts(self, batch_ids: Sequence[str]) -> Mapping[str, list[tuple[Cohort, bool]]]:
+        """Each batch's cohorts in order, and whether they have a call in `ready`."""
         ...
 
-    def earliest_due(self, batch_id: str) -> datetime | None:
-        """The earliest due_at of its waiting calls."""
+    def earliest_due(self, batch_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """The earliest due_at among the waiting calls of each batch that has one."""
         ...
 
     def live_references(self, account: str) -> list[str]:

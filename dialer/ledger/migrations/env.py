@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from dialer.ledger import client_tables, upkeep_tables  # noqa: F401  their tables are part of the whole
+from dialer.ledger import client_tables, tally_tables, upkeep_tables  # noqa: F401  their tables are part of the whole
 from dialer.ledger.tables import metadata
 
 context.configure(

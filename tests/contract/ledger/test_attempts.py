@@ -101,7 +101,7 @@ def test_a_retry_waits_until_its_delay_is_over_and_is_dialed_by_a_new_attempt(ho
     assert (record.state, record.outcome, record.attempts_spent) == (CallState.WAITING, Outcome.BUSY, 1)
     assert timedelta(0) <= ledger.now() + HOUR - record.due_at < MINUTE
     assert ledger.sweeps.promote(10) == 0
-    assert ledger.reading.earliest_due(batch.batch_id) == record.due_at
+    assert ledger.reading.earliest_due([batch.batch_id]) == {batch.batch_id: record.due_at}
 
 
 def test_a_retry_that_is_due_is_promoted_and_claimed_with_the_next_number(house: House, ledger: SqlLedger) -> None:

@@ -39,7 +39,7 @@ def dialed(house: House) -> str:
 
 def test_a_tally_has_every_key_even_of_an_empty_batch(house: House, ledger: SqlLedger) -> None:
     tally = ledger.reading.tally(house.load(calls=[]).batch_id)
-    assert (tally.total, tally.attempts, tally.handed_over, tally.last_minute) == (0, 0, 0, 0)
+    assert (tally.total, tally.attempts, tally.last_minute) == (0, 0, 0)
     assert set(tally.states) == set(CallState)
     assert set(tally.closed) == set(CloseReason)
     assert set(tally.outcomes) == set(Outcome)

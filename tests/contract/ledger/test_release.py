@@ -149,9 +149,10 @@ def plan_of(ledger: SqlLedger) -> str:
         return "\n".join(str(row[3]) for row in rows.all())
 
 
-def test_ready_cohorts_are_those_with_a_ready_call(house: House, ledger: SqlLedger) -> None:
+def test_a_batchs_cohorts_are_read_with_whether_they_have_a_ready_call(house: House, ledger: SqlLedger) -> None:
     batch = house.load(calls=new_calls(1, zones=PERTH))
     house.push()
     house.load(calls=new_calls(1, first=1, zones=MELBOURNE))
-    assert [cohort.zones for cohort in ledger.reading.ready_cohorts(batch.batch_id)] == [MELBOURNE]
+    found = ledger.reading.cohorts([batch.batch_id])[batch.batch_id]
+    assert [(cohort.zones, has_ready) for cohort, has_ready in found] == [(PERTH, False), (MELBOURNE, True)]
     assert ledger.reading.tally(batch.batch_id).states[CallState.QUEUED] == 1

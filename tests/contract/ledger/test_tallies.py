@@ -1,0 +1,447 @@
+"""Whatever moves in whatever order, a batch's tally is what a full count of its rows says."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from itertools import count
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import Connection, Select, func, select
+
+from dialer.domain.batch import Batch
+from dialer.domain.call import Claim, NotClaimed, OpenAttempt, Queued
+from dialer.domain.placement import AnswerKind, Progress
+from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Outcome
+from dialer.errors import BatchTerminated, InvalidInput
+from dialer.ledger import SqlLedger, migrate, open_ledger
+from dialer.ledger.moves import close_dialable
+from dialer.ledger.reading import _ids
+from dialer.ledger.tables import calls
+from dialer.ledger.tallies import fold
+from dialer.ledger.tally_tables import tallies, tally_deltas
+from dialer.ports.ledger import Recording, Retaken
+from tests.contract.ledger.builders import (
+    ACCOUNT,
+    DEADLINE,
+    IN_PROGRESS,
+    LONG_AGO,
+    SECOND,
+    START,
+    UNKNOWN,
+    House,
+    always_open,
+    answer,
+    new_calls,
+    terms_of,
+)
+
+REJECTED = Recording(CallState.CLOSED, AttemptState.REJECTED, CloseReason.REJECTED)
+HANDED_OFF = Recording(CallState.CLOSED, AttemptState.HANDED_OFF, CloseReason.HANDED_OFF)
+REFUSED = Recording(CallState.READY, AttemptState.REFUSED)
+NOT_SENT = Recording(CallState.WAITING, AttemptState.NOT_SENT, after=timedelta(0))
+FAILED = Recording(CallState.WAITING, AttemptState.ENDED, outcome=Outcome.FAILED, after=timedelta(0))
+ANSWERS = {
+    "accepted": (AnswerKind.ACCEPTED, IN_PROGRESS),
+    "handed off": (AnswerKind.ACCEPTED, HANDED_OFF),
+    "rejected": (AnswerKind.REJECTED, REJECTED),
+    "refused": (AnswerKind.THROTTLED, REFUSED),
+    "not sent": (AnswerKind.NOT_SENT, NOT_SENT),
+    "failed": (AnswerKind.REJECTED, FAILED),
+    "lost": (AnswerKind.UNKNOWN, UNKNOWN),
+}
+
+
+def by_rows(ledger: SqlLedger, batch_id: str) -> dict[str, object]:
+    """The full count, as `Tally` has it."""
+    c = calls.c
+    with ledger._transactions.read() as connection:
+        rows = connection.execute(
+            select(c.state, c.close_reason, c.outcome, c.attempts_spent).where(c.batch_id == batch_id)
+        ).all()
+    return {
+        "total": len(rows),
+        "states": {state: sum(row.state == state for row in rows) for state in CallState},
+        "closed": {reason: sum(row.close_reason == reason for row in rows) for reason in CloseReason},
+        "outcomes": {outcome: sum(row.outcome == outcome for row in rows) for outcome in Outcome},
+        "attempts": sum(row.attempts_spent for row in rows),
+    }
+
+
+def tallied(ledger: SqlLedger, batch_id: str) -> dict[str, object]:
+    tally = asdict(ledger.reading.tally(batch_id))
+    del tally["last_minute"]
+    return tally
+
+
+def deltas(ledger: SqlLedger) -> int:
+    with ledger._transactions.read() as connection:
+        return connection.execute(select(func.count()).select_from(tally_deltas)).scalar_one()
+
+
+def fold_all(ledger: SqlLedger) -> None:
+    while ledger.sweeps.fold(100):
+        pass
+
+
+class AnyMoves(RuleBasedStateMachine):
+    """Every move that the ledger knows, on batches of a few calls."""
+
+    refs = count()
+
+    def __init__(self, ledger: SqlLedger) -> None:
+        super().__init__()
+        self.ledger, self.house = ledger, House(ledger)
+        self.batches: list[Batch] = []
+        self.queued: list[Queued] = []
+        self.claims: list[Claim] = []
+        self.numbers = count()
+
+    def load_new(self, template: bool, count: int, suppressed: int) -> None:
+        terms = terms_of(f"any-{next(self.refs)}", max_retries=3, **({"cron": "0 9 * * *"} if template else {}))
+        fresh = new_calls(count) + new_calls(suppressed, first=count, is_suppressed=True)
+        self.batches.append(self.house.load(terms, fresh))
+
+    @rule(template=st.sampled_from([False, False, True]), calls=st.integers(0, 4), suppressed=st.integers(0, 2))
+    def a_batch_is_loaded(self, template: bool, calls: int, suppressed: int) -> None:
+        if len(self.batches) < 4:
+            self.load_new(template, calls, suppressed)
+
+    @precondition(lambda self: self.batches)
+    @rule(which=st.integers(0), first=st.integers(0, 6))
+    def a_batch_is_loaded_again(self, which: int, first: int) -> None:
+        batch = self.batch(which)
+        try:
+            opened = self.house.open(batch.terms)
+        except BatchTerminated:
+            return
+        self.ledger.loads.add(opened, new_calls(3, first=first), always_open)
+        self.ledger.loads.finish(opened)
+
+    def batch(self, which: int) -> Batch:
+        found = self.ledger.batches.get(self.batches[which % len(self.batches)].batch_id)
+        assert found is not None
+        return found
+
+    @rule()
+    def what_fell_due_is_promoted(self) -> None:
+        self.ledger.sweeps.promote(3)
+
+    @rule()
+    def calls_are_released(self) -> None:
+        self.queued += self.house.push()
+
+    @precondition(lambda self: self.queued)
+    @rule(which=st.integers(0))
+    def a_call_is_claimed(self, which: int) -> None:
+        queued = self.queued.pop(which % len(self.queued))
+        ticket = self.ledger.claims.ticket(queued.call_id, queued.push_seq)
+        claim = self.house.take(ticket, deadline=-SECOND) if ticket else None
+        if isinstance(claim, Claim):
+            self.claims.append(claim)
+
+    @precondition(lambda self: self.queued)
+    @rule(which=st.integers(0), how=st.sampled_from(["now", "later", "failed"]))
+    def a_call_comes_back_unclaimed(self, which: int, how: str) -> None:
+        queued = self.queued.pop(which % len(self.queued))
+        ticket = self.ledger.claims.ticket(queued.call_id, queued.push_seq)
+        if how == "failed":
+            self.ledger.failures.undialed(queued.call_id, queued.push_seq, None, "why", timedelta(0), most=2)
+        elif ticket is not None:
+            self.ledger.claims.hand_back(ticket, None if how == "now" else timedelta(0), "why")
+
+    @precondition(lambda self: self.claims)
+    @rule(which=st.integers(0), how=st.sampled_from(["defer", "wait", "withdraw", "close", "failed"]))
+    def a_claim_ends_without_a_request(self, which: int, how: str) -> None:
+        claim = self.claims.pop(which % len(self.claims))
+        match how:
+            case "defer":
+                self.ledger.claims.defer(claim, None, "why")
+            case "wait":
+                self.ledger.claims.defer(claim, timedelta(0), "why")
+            case "withdraw":
+                self.ledger.claims.withdraw(claim.call_id, claim.claim_id, "why")
+            case "close":
+                self.ledger.claims.close(claim, CloseReason.SUPPRESSED, "why")
+            case _:
+                self.ledger.failures.undialed(claim.call_id, 0, claim, "why", timedelta(0), most=2)
+
+    @precondition(lambda self: self.claims)
+    @rule(which=st.integers(0), said=st.sampled_from(sorted(ANSWERS)), again=st.booleans())
+    def an_answer_is_recorded(self, which: int, said: str, again: bool) -> None:
+        claim = self.claims[which % len(self.claims)]
+        if not again:  # else the same answer, or another one, may come late
+            self.claims.remove(claim)
+        kind, recording = ANSWERS[said]
+        self.ledger.claims.record(claim, answer(kind, provider_call_id=None), recording)
+
+    def live(self) -> list[OpenAttempt]:
+        return [attempt for batch in self.batches for attempt in self.ledger.attempts.due(100, batch.batch_id)]
+
+    @rule(which=st.integers(0), outcome=st.sampled_from(Outcome), again=st.booleans())
+    def an_attempt_is_settled(self, which: int, outcome: Outcome, again: bool) -> None:
+        if live := self.live():
+            ended = Progress(ended=True, outcome=outcome)
+            after, reason = (timedelta(0), None) if again else (None, CloseReason.REACHED)
+            self.ledger.attempts.settle(live[which % len(live)], ended, after, reason)
+
+    @rule(which=st.integers(0), how=st.sampled_from(["found", "given up", "failed", "never placed", "redial"]))
+    def an_attempt_is_looked_into(self, which: int, how: str) -> None:
+        if not (live := self.live()):
+            return
+        attempt = live[which % len(live)]
+        match how:
+            case "found":
+                self.ledger.attempts.found(attempt, f"their-{uuid.uuid4()}")
+            case "given up":
+                self.ledger.attempts.give_up(attempt, "no news")
+            case "failed":
+                self.ledger.failures.unasked(attempt, "why", timedelta(0), most=2)
+            case "never placed":
+                self.ledger.decisions.never_placed(attempt, "ops")
+            case _:
+                self.redial(attempt)
+
+    def redial(self, attempt: OpenAttempt) -> None:
+        retaken = self.ledger.redials.retake(attempt, "worker-1", "boot-1", START, DEADLINE)
+        if isinstance(retaken, Retaken) and attempt.number % 2:
+            self.ledger.redials.put_back(retaken.claim, "why")
+        elif isinstance(retaken, Retaken):
+            self.claims.append(retaken.claim)
+        else:
+            assert isinstance(retaken, NotClaimed)
+
+    @rule()
+    def workers_die(self) -> None:
+        self.ledger.sweeps.orphans(timedelta(0), 2)
+
+    @precondition(lambda self: self.batches)
+    @rule(which=st.integers(0), what=st.sampled_from(["placed", "not placed", *CloseReason]))
+    def an_operator_decides(self, which: int, what: str) -> None:
+        batch = self.batch(which)
+        try:
+            if what in ("placed", "not placed"):
+                self.ledger.decisions.resolve(batch.batch_id, None, what == "placed", "ops")
+            else:
+                self.ledger.decisions.requeue(batch.batch_id, CloseReason(what), "ops")
+        except (BatchTerminated, InvalidInput):
+            pass
+
+    @precondition(lambda self: self.batches)
+    @rule(which=st.integers(0))
+    def a_ledger_is_restored(self, which: int) -> None:
+        for cohort in self.ledger.batches.cohorts(self.batch(which).batch_id):
+            self.ledger.trust.recover(cohort, LONG_AGO, 2)
+
+    @precondition(lambda self: len(self.batches) > 1)
+    @rule(which=st.integers(0), how=st.sampled_from(["terminated", "expired", "run over"]))
+    def a_batch_ends(self, which: int, how: str) -> None:
+        batch = self.batch(which)
+        if how == "terminated":
+            self.ledger.batches.control(batch.batch_id, BatchState.TERMINATED, "enough", "user")
+        elif how == "expired":
+            self.house.let_expire(batch)
+        else:
+            self.ledger.schedules.end_run(batch.batch_id, "the next one")
+
+    @rule()
+    def sweeps_go_over_it(self) -> None:
+        self.ledger.sweeps.expired(2)
+        self.ledger.sweeps.terminated(2)
+        self.ledger.sweeps.complete()
+
+    @precondition(lambda self: self.batches)
+    @rule(which=st.integers(0))
+    def a_run_is_loaded(self, which: int) -> None:
+        """With the numbers that wait in another batch, whether or not that is a template."""
+        if self.batch(-1).state is not BatchState.TERMINATED:
+            run = self.house.open(self.batches[-1].terms)
+            self.ledger.schedules.copy_calls(self.batch(which).batch_id, run, None, 2)
+            self.ledger.loads.finish(run)
+
+    @rule(limit=st.sampled_from([1, 3, 1000]))
+    def deltas_are_folded(self, limit: int) -> None:
+        self.ledger.sweeps.fold(limit)
+
+    @invariant()
+    def the_tally_is_what_a_full_count_says(self) -> None:
+        together = self.ledger.reading.tallies([batch.batch_id for batch in self.batches])
+        for batch in self.batches:
+            assert tallied(self.ledger, batch.batch_id) == by_rows(self.ledger, batch.batch_id)
+            assert together[batch.batch_id] == self.ledger.reading.tally(batch.batch_id)
+
+    def teardown(self) -> None:
+        for batch in self.batches:
+            self.ledger.batches.control(batch.batch_id, BatchState.TERMINATED, "over", "user")
+        fold_all(self.ledger)
+        self.the_tally_is_what_a_full_count_says()
+
+
+@pytest.mark.timeout(300)
+def test_whatever_moves_the_tally_is_what_a_full_count_says(ledger: SqlLedger) -> None:
+    class Here(AnyMoves):
+        def __init__(self) -> None:
+            super().__init__(ledger)
+
+    thorough = settings(
+        max_examples=20,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Here, settings=thorough)
+
+
+def settled(house: House, claim: Claim) -> None:
+    ended = Progress(ended=True, outcome=Outcome.ANSWERED)
+    assert house.ledger.attempts.settle(house.open_attempt(claim), ended, None, CloseReason.REACHED)
+
+
+def test_a_dialed_call_appends_one_delta_when_it_ends_and_none_before(house: House, ledger: SqlLedger) -> None:
+    batch = house.load()
+    fold_all(ledger)
+    claim = house.claim()
+    ledger.claims.defer(claim, None, "why")
+    claim = house.claim()
+    assert deltas(ledger) == 0
+    settled(house, claim)
+    assert deltas(ledger) == 1
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+
+
+def test_a_sweep_over_thousands_appends_one_delta_for_each_batch(house: House, ledger: SqlLedger) -> None:
+    template = terms_of("template", cron="0 9 * * *")
+    first, second = house.load(template, new_calls(1500)), house.load(terms_of("other"), new_calls(700))
+    fold_all(ledger)
+    house.rewrite(calls, calls.c.batch_id == first.batch_id, due_at=LONG_AGO)
+    assert ledger.sweeps.promote(2000) == 1500
+    assert deltas(ledger) == 1
+    for batch in (first, second):
+        house.let_expire(batch)
+    assert ledger.sweeps.expired(5000) == 2200
+    assert deltas(ledger) == 3
+    assert [tallied(ledger, batch.batch_id) for batch in (first, second)] == [
+        by_rows(ledger, batch.batch_id) for batch in (first, second)
+    ]
+
+
+def test_folding_leaves_one_row_for_each_batch_and_no_delta(house: House, ledger: SqlLedger) -> None:
+    for ref in ("one", "two"):
+        house.load(terms_of(ref), new_calls(3))
+    for queued in house.push():
+        settled(house, house.claim(house.ticket(queued)))
+        ledger.sweeps.fold(2)
+    fold_all(ledger)
+    assert deltas(ledger) == 0
+    with ledger._transactions.read() as connection:
+        assert connection.execute(select(tallies.c.total, tallies.c.closed_reached)).all() == [(3, 3), (3, 3)]
+
+
+class Died(Exception):
+    """The process is gone, as far as the database can tell."""
+
+
+def dies_before_its_commit(ledger: SqlLedger, action: Callable[[Connection], int]) -> None:
+    with ledger._transactions.write() as connection:
+        assert action(connection) > 0
+        raise Died
+
+
+def test_a_fold_that_dies_before_its_commit_has_counted_nothing_twice(house: House, ledger: SqlLedger) -> None:
+    batch = house.load(calls=new_calls(3))
+    with pytest.raises(Died):
+        dies_before_its_commit(ledger, lambda connection: fold(connection, ledger._transactions.backend, 100))
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+    assert ledger.sweeps.fold(100) == 1
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+
+
+def test_a_move_that_is_rolled_back_takes_its_delta_with_it(house: House, ledger: SqlLedger) -> None:
+    batch = house.load(calls=new_calls(3))
+    with pytest.raises(Died):
+        dies_before_its_commit(
+            ledger, lambda connection: close_dialable(connection, batch.batch_id, CloseReason.EXPIRED, LONG_AGO, 10)
+        )
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+
+
+def test_two_schedulers_that_fold_at_once_count_everything_once(postgres_url: str) -> None:
+    """A lease that ran out may leave two for a moment. (On SQLite one waits for the other.)"""
+    ledger = open_ledger(postgres_url)
+    ledger.accounts.ensure(ACCOUNT, None, "keys")
+    house = House(ledger)
+    batch = house.load(calls=new_calls(3))
+    with ledger._transactions.write() as connection:
+        assert fold(connection, ledger._transactions.backend, 100) == 1
+        assert ledger.sweeps.fold(100) == 0  # passes by what the other one holds
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+    ledger.close()
+
+
+def test_a_reader_sees_counts_that_agree_while_calls_move_and_deltas_are_folded(
+    house: House, ledger: SqlLedger
+) -> None:
+    batch, over = house.load(calls=new_calls(60)), Event()
+
+    def move() -> None:
+        for queued in house.push():
+            settled(house, house.claim(house.ticket(queued)))
+            ledger.sweeps.fold(100)
+        over.set()
+
+    mover = Thread(target=move)
+    mover.start()
+    seen = [ledger.reading.tally(batch.batch_id)]
+    while not over.is_set():
+        seen.append(ledger.reading.tally(batch.batch_id))
+    mover.join()
+    for tally in seen:
+        assert tally.total == sum(tally.states.values()) == 60
+        assert min(tally.states.values()) >= 0
+        assert tally.states[CallState.CLOSED] == tally.closed[CloseReason.REACHED] == tally.outcomes[Outcome.ANSWERED]
+    assert len({tally.states[CallState.CLOSED] for tally in seen}) > 1
+
+
+def test_a_ledger_that_is_upgraded_counts_what_was_there(house: House, ledger: SqlLedger, ledger_url: str) -> None:
+    machine = AnyMoves(ledger)
+    for template in (False, True):
+        machine.load_new(template, 8, 2)
+    machine.calls_are_released()
+    for said in sorted(ANSWERS):
+        machine.a_call_is_claimed(0)
+        machine.an_answer_is_recorded(0, said, again=False)
+    machine.an_attempt_is_settled(0, Outcome.BUSY, again=True)
+    before = [ledger.reading.tally(batch.batch_id) for batch in machine.batches]
+    migrate(ledger_url, "0003")
+    migrate(ledger_url)
+    assert [ledger.reading.tally(batch.batch_id) for batch in machine.batches] == before
+    machine.the_tally_is_what_a_full_count_says()
+
+
+def test_few_calls_among_many_are_found_by_an_index_of_theirs(house: House, ledger: SqlLedger) -> None:
+    batch_id = house.load(calls=new_calls(3)).batch_id
+    for named, index in (
+        ({"state": "unresolved"}, "reason"),
+        ({"outcome": "busy"}, "outcome"),
+        ({"state": "ready"}, "state"),
+    ):
+        plan = plan_of(ledger, _ids(batch_id, named.get("state"), named.get("outcome"), [], 500))
+        assert f"ix_calls_{index}" in plan.replace("batch_state", "state"), plan
+        assert not re.search("sort|b-tree", plan, re.IGNORECASE), plan
+
+
+def plan_of(ledger: SqlLedger, query: Select[Any]) -> str:
+    explain = "EXPLAIN" if ledger._transactions.backend.engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    with ledger._transactions.read() as connection:
+        text = query.compile(connection, compile_kwargs={"literal_binds": True})
+        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}"))
