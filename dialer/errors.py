@@ -11,8 +11,12 @@ DialerError                    one root; `.code` is stable, the text begins with
 │  ├─ CallUnknown
 │  ├─ AgentUnknown
 │  ├─ ContactListUnknown
-│  └─ ContactUnknown
+│  ├─ ContactUnknown
+│  └─ PhoneNumberUnknown
 ├─ BatchTerminated             final: load it under another ref
+├─ BatchBegun                  it cannot be changed like this any more
+├─ AccountShort                the provider account needs credits
+├─ ProviderFails               the provider account takes no calls
 ├─ ConfigInvalid               dialer.toml or a DIALER_… variable must be fixed
 ├─ SchemaOutdated              run `dialer migrate`
 ├─ LedgerUnreachable           nobody is dialed until it is back
@@ -142,10 +146,34 @@ class ContactUnknown(Unknown):
     default_code = "CONTACT_UNKNOWN"
 
 
+class PhoneNumberUnknown(Unknown):
+    """The provider account has no such phone number."""
+
+    default_code = "PHONE_NUMBER_UNKNOWN"
+
+
 class BatchTerminated(DialerError):
     """The batch was terminated, and that is final: load the numbers under another batchRef."""
 
     default_code = "BATCH_TERMINATED"
+
+
+class BatchBegun(DialerError):
+    """The batch has begun, or is over: it cannot be changed like this any more."""
+
+    default_code = "BATCH_BEGUN"
+
+
+class AccountShort(DialerError):
+    """The provider account has too few credits to place a call."""
+
+    default_code = "ACCOUNT_SHORT"
+
+
+class ProviderFails(DialerError):
+    """The provider account takes no calls at present."""
+
+    default_code = "PROVIDER_FAILS"
 
 
 class ConfigInvalid(DialerError):

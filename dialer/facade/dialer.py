@@ -29,6 +29,7 @@ from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, CallUnknown, FieldError, LoadRefused
 from dialer.facade.agents import Agents
 from dialer.facade.contacts import Contacts
+from dialer.facade.portfolio import Portfolio
 from dialer.facade.upkeep import Upkeep
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
@@ -210,6 +211,10 @@ class Dialer:
             if is_over or (give_up_at is not None and clock.boottime() >= give_up_at):
                 return now
             clock.sleep(_POLL_SECONDS)
+
+    def portfolio(self, workspace_id: str) -> Portfolio:
+        """What clients of the HTTP dialects see and change of this workspace."""
+        return Portfolio(self._desk, workspace_id)
 
     def find_batch(self, name: str) -> Batch:
         """By batch id, or by WORKSPACE/AGENT/REF; BatchUnknown."""
