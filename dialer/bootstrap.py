@@ -8,11 +8,14 @@ from typing import Any, cast
 
 from dialer.clock import SystemClock
 from dialer.coordination import Coordination, open_coordination
+from dialer.domain.address import parse_network
 from dialer.domain.call import Queued
 from dialer.domain.states import Lane
 from dialer.errors import RedisUnreachable
 from dialer.ledger import migrate, open_ledger
 from dialer.ports import Admission, CallQueue, Ledger, Signals, Switchboard
+from dialer.ports.courier import Courier
+from dialer.providers.courier import WebhookCourier
 from dialer.providers.registry import build
 from dialer.settings import Settings, fingerprint
 
@@ -54,6 +57,12 @@ class NoQueue:
     def depths(self) -> Mapping[Lane, int]:
         return {}
 
+    def tell(self, notice_ids: Sequence[str]) -> None:
+        raise RedisUnreachable("this process has no queue: only the scheduler pushes")
+
+    def untold(self) -> int:
+        return 0
+
 
 def open_own_ledger(settings: Settings) -> Ledger:
     """The ledger, its schema checked; a new SQLite file gets its schema at once. SchemaOutdated, LedgerUnreachable."""
@@ -69,6 +78,11 @@ def open_own_ledger(settings: Settings) -> Ledger:
         ledger.close()
         raise
     return ledger
+
+
+def open_courier(settings: Settings) -> Courier:
+    """For a process that tells agents' owners how their calls ended."""
+    return WebhookCourier(SystemClock().boottime, [parse_network(text) for text in settings.webhook_allow])
 
 
 def open_switchboard(settings: Settings, queue: CallQueue | None = None) -> Switchboard:

@@ -12,7 +12,9 @@ DialerError                    one root; `.code` is stable, the text begins with
 │  ├─ AgentUnknown
 │  ├─ ContactListUnknown
 │  ├─ ContactUnknown
-│  └─ PhoneNumberUnknown
+│  ├─ PhoneNumberUnknown
+│  ├─ NoticeUnknown
+│  └─ WebhookUnknown           and whoever sent it learns no more than that
 ├─ BatchTerminated             final: load it under another ref
 ├─ BatchBegun                  it cannot be changed like this any more
 ├─ AccountShort                the provider account needs credits
@@ -150,6 +152,18 @@ class PhoneNumberUnknown(Unknown):
     """The provider account has no such phone number."""
 
     default_code = "PHONE_NUMBER_UNKNOWN"
+
+
+class NoticeUnknown(Unknown):
+    """No such notice is in the ledger."""
+
+    default_code = "NOTICE_UNKNOWN"
+
+
+class WebhookUnknown(Unknown):
+    """No account receives webhooks at this address."""
+
+    default_code = "WEBHOOK_UNKNOWN"
 
 
 class BatchTerminated(DialerError):

@@ -1,4 +1,5 @@
-"""The Celery application: four lanes, one task, and every setting that is not Celery's default with its reason.
+"""The Celery application: four lanes, a queue of notices, and every setting that is not Celery's default with its
+reason.
 
 `celery -A workers.celery_app worker` works bare. The broker's address is read from the configuration when it is first
 needed, so that importing this module needs none.
@@ -18,6 +19,7 @@ from dialer.errors import DialerError
 from dialer.settings import Settings, load_settings
 from workers import logs
 from workers.exits import refuse
+from workers.lanes import queues_of
 
 CONCURRENCY = 32
 
@@ -53,8 +55,8 @@ def broker(address: str) -> dict[str, Any]:
     return {"broker_url": f"{url}?{'&'.join(options)}" if options else url}
 
 
-def _queue(lane: Lane) -> Any:
-    return Queue(lane.queue, Exchange(""), routing_key=lane.queue)  # type: ignore[no-untyped-call]
+def _queue(name: str) -> Any:
+    return Queue(name, Exchange(""), routing_key=name)  # type: ignore[no-untyped-call]
 
 
 SETTINGS: dict[str, Any] = {
@@ -66,7 +68,7 @@ SETTINGS: dict[str, Any] = {
     "task_serializer": "json",
     "accept_content": ["json"],
     # The nameless exchange routes by the queue's name alone: there are no bindings that a wiped Redis could forget.
-    "task_queues": [_queue(lane) for lane in Lane],
+    "task_queues": [_queue(name) for name in queues_of(Lane)],
     "task_default_queue": Lane.NORMAL.queue,
     "task_default_exchange": "",
     "task_default_routing_key": Lane.NORMAL.queue,

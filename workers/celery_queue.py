@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dialer.coordination.connection import RedisServer
 from dialer.domain.call import Queued
 from dialer.domain.states import Lane
 from dialer.failpoints import reached
-from workers.lanes import TASK_NAME, lane_key
+from workers.lanes import NOTICES, NOTICES_KEY, TASK_NAME, TELL_NAME, lane_key
 
 
 class CeleryQueue:
@@ -37,6 +38,16 @@ class CeleryQueue:
                 reached("push.lane")
             pipe.execute()
 
+    def tell(self, notice_ids: Sequence[str]) -> None:
+        """Every notice in one push; RedisUnreachable when it cannot be known whether they arrived."""
+        if notice_ids:
+            with self._server.reach() as redis:
+                redis.lpush(NOTICES_KEY, *map(notice_message, notice_ids))
+
+    def untold(self) -> int:
+        with self._server.reach() as redis:
+            return int(redis.llen(NOTICES_KEY))
+
     def depths(self) -> Mapping[Lane, int]:
         """Messages waiting, not those that workers hold."""
         with self._server.reach() as redis, redis.pipeline(transaction=False) as pipe:
@@ -46,18 +57,23 @@ class CeleryQueue:
 
 
 def message(call: Queued) -> str:
-    """One message as a Celery worker reads it."""
-    # Also what Flower shows: an id that says which push of which call it was, and neither number nor name.
-    ident = f"{call.call_id}.{call.push_seq}"
+    """One call's message: an id that says which push of which call it was, and neither number nor name."""
+    return _message(TASK_NAME, call.lane.queue, f"{call.call_id}.{call.push_seq}", [call.call_id, call.push_seq])
+
+
+def notice_message(notice_id: str) -> str:
+    """One notice's: neither where it goes nor what it says."""
+    return _message(TELL_NAME, NOTICES, notice_id, [notice_id])
+
+
+def _message(task: str, queue: str, ident: str, arguments: list[Any]) -> str:
+    """As a Celery worker reads it; `ident` is also what Flower shows."""
     return json.dumps(
         {
-            "body": json.dumps([[call.call_id, call.push_seq], {}, None]),
+            "body": json.dumps([arguments, {}, None]),
             "content-encoding": "utf-8",
             "content-type": "application/json",
-            "headers": {"task": TASK_NAME, "id": ident, "root_id": ident, "ignore_result": True},
-            "properties": {
-                "delivery_tag": ident,
-                "delivery_info": {"exchange": "", "routing_key": call.lane.queue},
-            },
+            "headers": {"task": task, "id": ident, "root_id": ident, "ignore_result": True},
+            "properties": {"delivery_tag": ident, "delivery_info": {"exchange": "", "routing_key": queue}},
         }
     )

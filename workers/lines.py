@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dialer.engine.dispatch import Dispatched
+from dialer.engine.inbox import Heeded
 from dialer.engine.reconcile import Asked
 from dialer.engine.rounds import HouseReport, TickReport
+from dialer.engine.telling import Told
 from dialer.engine.unforeseen import Unforeseen
 from workers.logs import log
 
@@ -86,6 +88,29 @@ def kept_house(report: HouseReport) -> None:
 def relayed(count: int) -> None:
     if count:
         log().info("control.relayed", count=count)
+
+
+def heeded(hints: Iterable[Heeded]) -> None:
+    for hint in hints:
+        say = log().error if hint.fingerprint else log().debug if hint.event in _IDLE else log().info
+        facts = {"fingerprint": hint.fingerprint} if hint.fingerprint else {}
+        say(f"webhook.{hint.event}", account=hint.account, entry=hint.entry_id, why=hint.detail, **facts)
+
+
+def handed_out(count: int) -> None:
+    if count:
+        log().debug("notices.handed_out", count=count)
+
+
+def told(one: Told) -> None:
+    if one.event != "ignored":
+        say = log().warning if one.event == "dead" else log().info
+        say(f"notice.{one.event}", notice_id=one.notice_id, call_id=one.call_id, why=one.detail)
+
+
+def forgotten(count: int) -> None:
+    if count:
+        log().info("webhooks.forgotten", count=count)
 
 
 def read(count: int) -> None:

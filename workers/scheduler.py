@@ -36,6 +36,7 @@ TICK_SECONDS = 1.0
 FAST_TICK_SECONDS = 0.25
 FAST_CALLS_PER_SECOND = 10.0
 HOUSEKEEPING_SECONDS = 2.0
+FORGET_SECONDS = 60.0
 OUTAGE_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 10.0
 #: what is still asking a provider at the end may finish for so long
@@ -57,6 +58,9 @@ class Scheduler:
         self._asides = [
             Aside("ask", self._leading(self._asking.once), 0.5),
             Aside("relay", self._leading(lambda: lines.relayed(rounds.relay_outbox(desk))), 1.0),
+            Aside("inbox", self._leading(lambda: lines.heeded(rounds.settle_inbox(desk))), 0.5),
+            Aside("notices", self._leading(lambda: lines.handed_out(rounds.hand_out_notices(desk))), 0.5),
+            Aside("forget", self._leading(lambda: lines.forgotten(rounds.forget(desk))), FORGET_SECONDS),
             Aside("balances", self._leading(lambda: lines.read(rounds.read_balances(desk))), 1.0),
         ]
         self._is_fast = any(account.calls_per_second > FAST_CALLS_PER_SECOND for account in desk.accounts.values())

@@ -17,10 +17,12 @@ from dialer.engine.unforeseen import fingerprint
 from dialer.errors import DialerError, LedgerUnreachable, RedisUnreachable
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
+from dialer.ports.courier import Courier
 from workers import lines
 from workers.aside import Aside
 from workers.logs import log
 from workers.outage import outages
+from workers.telling import Telling
 
 #: a beat after "stopped" would raise the dead
 LAST_BEAT_SECONDS = 10.0
@@ -29,10 +31,14 @@ LAST_BEAT_SECONDS = 10.0
 class Seat:
     """Open from the start of the worker to its end; `dial` is called by the threads of its pool."""
 
-    def __init__(self, desk: Switchboard, identity: WorkerIdentity, lanes: Sequence[Lane]) -> None:
+    def __init__(
+        self, desk: Switchboard, identity: WorkerIdentity, lanes: Sequence[Lane], courier: Courier | None = None
+    ) -> None:
+        """Without a courier it tells nobody anything: others do."""
         self.desk = desk
         self.identity = identity
         self.lanes = tuple(lanes)
+        self._telling = Telling(desk, courier) if courier else None
         self._running = 0
         self._lock = Lock()
         self._heartbeat = Aside("heartbeat", self._beat, desk.rules.timing.heartbeat.total_seconds())
@@ -54,8 +60,15 @@ class Seat:
             with self._lock:
                 self._running -= 1
 
+    def tell(self, notice_id: str) -> None:
+        """One notice, handed over: whoever is slow to hear it keeps no call waiting."""
+        if self._telling is not None:
+            self._telling.begin(notice_id)
+
     def close(self) -> None:
         """The pool has ended. Only a worker that left nothing running says that it stopped; else it is proven dead."""
+        if self._telling is not None:
+            self._telling.close()
         self._heartbeat.stop()
         try:
             if self._heartbeat.wait(LAST_BEAT_SECONDS) and not self._running:

@@ -11,11 +11,12 @@ from typing import Any
 from celery.apps.worker import Worker
 from celery.exceptions import CPendingDeprecationWarning
 
+from dialer.bootstrap import open_courier
 from dialer.errors import ConfigInvalid
 from workers import logs
 from workers.desk import open_desk
 from workers.exits import refuse
-from workers.lanes import lanes_of
+from workers.lanes import NOTICES, lanes_of, queues_of
 from workers.logs import log
 from workers.seat import Seat, new_identity, take
 
@@ -38,9 +39,9 @@ class DialerWorker(Worker):
 
     def prepare_args(self, **kwargs: Any) -> dict[str, Any]:
         """Lanes in their order, however -Q has them, and no chatter between workers: the ledger knows who is alive."""
-        asked = kwargs.get("queues")
-        if asked and len(lanes := lanes_of(asked)) == len(set(asked)):
-            kwargs["queues"] = [lane.queue for lane in lanes]
+        asked = set(kwargs.get("queues") or ()) - {NOTICES}
+        if asked and len(lanes := lanes_of(asked)) == len(asked):
+            kwargs["queues"] = queues_of(lanes)
         return {**kwargs, "without_gossip": True, "without_mingle": True}
 
     def on_init_blueprint(self) -> None:
@@ -50,7 +51,7 @@ class DialerWorker(Worker):
             why = f"pool: expected threads or solo, got {pool}: a worker's heartbeat speaks for one process"
             refuse(ConfigInvalid(why))
         lanes = lanes_of(self.app.amqp.queues.consume_from)
-        self.seat = Seat(self.desk, new_identity(self.hostname), lanes)
+        self.seat = Seat(self.desk, new_identity(self.hostname), lanes, open_courier(self.app.settings))
         take(self.seat)
 
     def emit_banner(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dialer.domain.states import AttemptState
+
 
 @dataclass(frozen=True, slots=True)
 class Hint:
@@ -21,6 +23,20 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """Whom a webhook says it speaks of, as far as its adapter could read it. Names only: what it says happened is not
+    believed."""
+
+    provider_call_id: str | None = None
+    #: ours, where the provider repeats it
+    reference: str | None = None
+    #: E.164
+    phone: str | None = None
+    #: the provider's own name for the event
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """An outgoing webhook: this attempt is over. It is sent until it was heard, or for hours."""
 
@@ -30,9 +46,13 @@ class Notice:
     call_id: str
     #: of the attempt
     number: int
-    url: str
-    secret: str = field(repr=False)
-    created_at: datetime = field(kw_only=True)
+    #: how the attempt ended
+    state: AttemptState
+    created_at: datetime
+    #: where its agent wants to be told, as registered now; None = nowhere any more
+    url: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    #: of this notice since it was written, or last replayed
     tries: int = 0
     due_at: datetime | None = None
     heard_at: datetime | None = None

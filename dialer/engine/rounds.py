@@ -9,11 +9,15 @@ from functools import partial
 from dialer.domain.batch import Batch
 from dialer.engine import rescue
 from dialer.engine.balances import read_balances as _read_balances
+from dialer.engine.inbox import REMEMBERED, Heeded
+from dialer.engine.inbox import settle_inbox as _settle_inbox
 from dialer.engine.outbox import relay_outbox as _relay_outbox
 from dialer.engine.reconcile import Asked, ask
 from dialer.engine.recur import run_schedules
 from dialer.engine.release import ReleaseMemory, release
 from dialer.engine.spans import renew
+from dialer.engine.telling import HEARD_KEPT
+from dialer.engine.telling import hand_out as _hand_out
 from dialer.engine.trust import weigh
 from dialer.engine.unforeseen import Unforeseen, attempted
 from dialer.ports import Switchboard
@@ -22,10 +26,13 @@ __all__ = [
     "ReleaseMemory",
     "TickReport",
     "ask_around",
+    "forget",
+    "hand_out_notices",
     "keep_house",
     "read_balances",
     "rebuild",
     "relay_outbox",
+    "settle_inbox",
     "tick",
 ]
 
@@ -127,6 +134,20 @@ def ask_around(desk: Switchboard, each: Callable[..., Iterable[Asked]] = map) ->
 
 def relay_outbox(desk: Switchboard) -> int:
     return len(_relay_outbox(desk))
+
+
+def settle_inbox(desk: Switchboard) -> list[Heeded]:
+    return _settle_inbox(desk)
+
+
+def hand_out_notices(desk: Switchboard) -> int:
+    return _hand_out(desk)
+
+
+def forget(desk: Switchboard) -> int:
+    """Webhooks of both directions that nobody will ask for again; bounded, safe to repeat."""
+    ledger = desk.ledger
+    return ledger.inbox.forget(REMEMBERED, SWEEP) + ledger.notices.forget(HEARD_KEPT, SWEEP)
 
 
 def read_balances(desk: Switchboard) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, Select, and_, case, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from dialer.domain.call import OpenAttempt
@@ -15,6 +15,7 @@ from dialer.domain.states import AttemptState, BatchState, CallState, CloseReaso
 from dialer.errors import IllegalMove
 from dialer.ledger.columns import clock, word
 from dialer.ledger.moves import Standing, standing
+from dialer.ledger.notices import announce
 from dialer.ledger.recording import provider_id_columns
 from dialer.ledger.rows import MAX_RETRIES, terms_of
 from dialer.ledger.tables import attempts, batches, calls, is_asked
@@ -91,7 +92,9 @@ class SqlAttempts:
         said = {name: value for name, value in (("detail", note), ("raw", raw)) if value is not None}
         this = and_(a.call_id == attempt.call_id, a.number == attempt.number, is_asked())
         with self._transactions.write() as connection:
-            next_look_at = now_of(connection) + after
+            now = now_of(connection)
+            # Due already: somebody asked for a question while this one was being answered, and gets it.
+            next_look_at = case((a.next_look_at <= now, a.next_look_at), else_=now + after)
             later = update(attempts).where(this).values(next_look_at=next_look_at, looks=a.looks + 1, **said)
             connection.execute(later)
             if attempt.failures:  # this time it went well
@@ -105,6 +108,7 @@ class SqlAttempts:
                 return False
             call.close(connection, CloseReason.UNRESOLVED, why)
             write_attempt(connection, attempt, AttemptState.UNRESOLVED, detail=why, next_look_at=None)
+            announce(connection, call, attempt.number, AttemptState.UNRESOLVED)
             return True
 
 
@@ -127,6 +131,7 @@ def settle(
         raise IllegalMove("a settled call either waits or closes with a reason")
     told = progress_columns(connection, attempt, progress)
     write_attempt(connection, attempt, AttemptState.ENDED, **told, **ended, next_look_at=None)
+    announce(connection, call, attempt.number, AttemptState.ENDED)
     return True
 
 

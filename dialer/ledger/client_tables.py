@@ -124,8 +124,8 @@ notices = Table(
     Column("agent_id", String(NAME_CHARS), nullable=False),
     Column("call_id", Id, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("url", Text, nullable=False),
-    Column("secret", String(NAME_CHARS), nullable=False),
+    # how the attempt ended: an operator's word may end it a second time
+    Column("state", String(16), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     # None: heard, or given up
@@ -133,7 +133,7 @@ notices = Table(
     Column("heard_at", Instant),
     Column("dead_at", Instant),
     Column("detail", Text),
-    UniqueConstraint("call_id", "number"),
+    # Nothing unique: the move's compare-and-set ends an attempt once, and no notice may ever keep a call from moving.
     Index(
         "ix_notices_due", "due_at", postgresql_where=text("due_at IS NOT NULL"), sqlite_where=text("due_at IS NOT NULL")
     ),

@@ -16,6 +16,7 @@ from dialer.ledger.attempts import asked
 from dialer.ledger.columns import word
 from dialer.ledger.loads import locked, reopening, rewrite
 from dialer.ledger.moves import closing, move, moved
+from dialer.ledger.notices import announce_all
 from dialer.ledger.tables import NAME_CHARS, attempts, calls, decisions
 from dialer.ledger.tallies import add_delta, counted, difference
 from dialer.ledger.transactions import Transactions, now_of
@@ -118,6 +119,8 @@ class SqlDecisions:
             after = counted(CallState.CLOSED, CloseReason.HANDED_OFF)
             add_delta(connection, batch_id, difference(before, after), len(these))
         _settle_attempts(connection, rows, AttemptState.HANDED_OFF, why)
+        ended = [(row.call_id, row.number) for row in rows if row.reference is not None]
+        announce_all(connection, batch_id, ended, AttemptState.HANDED_OFF, now)
 
     def _not_placed(self, connection: Connection, batch_id: str, rows: Sequence[Any], by: str) -> None:
         batch, now = self._reopenable(connection, batch_id)

@@ -11,6 +11,7 @@ from dialer.domain.states import AttemptState, CallState, CloseReason
 from dialer.ledger.attempts import asked, write_attempt
 from dialer.ledger.columns import word
 from dialer.ledger.moves import Standing, standing
+from dialer.ledger.notices import announce
 from dialer.ledger.tables import attempts, calls
 from dialer.ledger.transactions import Transactions
 from dialer.ports.ledger import Failed
@@ -47,6 +48,7 @@ class SqlFailures:
             if count >= most:
                 call.close(connection, CloseReason.UNRESOLVED, why, failures=count)
                 write_attempt(connection, attempt, AttemptState.UNRESOLVED, detail=why, next_look_at=None)
+                announce(connection, call, attempt.number, AttemptState.UNRESOLVED)
             else:
                 counted = update(calls).where(calls.c.call_id == attempt.call_id).values(failures=count)
                 connection.execute(counted)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, select, update
 
 from dialer.domain.notice import Hint
 from dialer.domain.states import LIVE_ATTEMPTS, AttemptState
 from dialer.ledger.client_tables import inbox
-from dialer.ledger.tables import ASKED, attempts, is_asked
+from dialer.ledger.columns import word
+from dialer.ledger.tables import ASKED, attempts, calls, is_asked
 from dialer.ledger.transactions import Transactions, now_of
+
+#: For the operator who decides about an unresolved call.
+_AFTERWARDS = "; a webhook of the provider spoke of it afterwards"
 
 
 class SqlInbox:
@@ -54,17 +59,24 @@ class SqlInbox:
             connection.execute(delete(inbox).where(i.entry_id.in_(ids)))
             return len(ids)
 
-    def speaks_of(self, account: str, provider_call_id: str | None, reference: str | None) -> str | None:
+    def speaks_of(
+        self, account: str, provider_call_id: str | None, reference: str | None, phone: str | None = None
+    ) -> str | None:
+        a = attempts.c
         with self._transactions.write() as connection:
             found = _found(connection, account, provider_call_id, reference)
             if found is None:
+                if phone is not None:
+                    _ask(connection, _nameless(account, phone))
                 return None
-            state = AttemptState(found[attempts.c.state])
+            state, this = AttemptState(found[a.state]), and_(a.call_id == found[a.call_id], a.number == found[a.number])
             if state in ASKED:
-                a = attempts.c
-                this = and_(a.call_id == found[a.call_id], a.number == found[a.number], is_asked())
-                connection.execute(update(attempts).where(this).values(next_look_at=now_of(connection)))
+                _ask(connection, this)
                 return "asked"
+            if state is AttemptState.UNRESOLVED:
+                said = func.coalesce(a.detail, "")
+                late = update(attempts).where(this, said.not_like(f"%{_AFTERWARDS}"))
+                connection.execute(late.values(detail=said + _AFTERWARDS))
             # One whose own answer is still on its way is not known by the provider's id: this hint waits for it.
             return None if state in LIVE_ATTEMPTS else "over"
 
@@ -72,16 +84,40 @@ class SqlInbox:
 def _found(
     connection: Connection, account: str, provider_call_id: str | None, reference: str | None
 ) -> RowMapping | None:
+    """By the provider's own id before ours: what a provider repeats of ours it may repeat wrongly."""
     a = attempts.c
     names = []
     if provider_call_id is not None:
         names.append(a.provider_call_id == provider_call_id)
-    if reference is not None:
+    if reference is not None and _is_id(reference):
         names.append(a.reference == reference)
-    if not names:
-        return None
-    query = select(a.call_id, a.number, a.state).where(a.account == account, or_(*names)).limit(1)
-    return connection.execute(query).mappings().first()
+    for name in names:
+        query = select(a.call_id, a.number, a.state).where(a.account == account, name).limit(1)
+        if (row := connection.execute(query).mappings().first()) is not None:
+            return row
+    return None
+
+
+def _nameless(account: str, phone: str) -> ColumnElement[bool]:
+    """Attempts to this number whose answer was lost, so that neither name can be matched."""
+    a, c = attempts.c, calls.c
+    same_number = select(c.call_id).where(c.phone == phone)
+    lost = a.state == word(AttemptState.UNKNOWN), a.provider_call_id.is_(None)
+    return and_(a.call_id.in_(same_number), a.account == account, *lost)
+
+
+def _ask(connection: Connection, which: ColumnElement[bool]) -> None:
+    """The provider is asked about these at once."""
+    due = update(attempts).where(which, is_asked()).values(next_look_at=now_of(connection))
+    connection.execute(due)
+
+
+def _is_id(text: str) -> bool:
+    """A reference is a UUID; anything else can be none of ours (and PostgreSQL refuses to compare it)."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def _hint_of(row: RowMapping) -> Hint:

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Update, func, select, update
+from sqlalchemy import Connection, Update, exists, func, select, update
 
 from dialer.domain.states import DIALABLE_STATES, BatchState, CallState, CloseReason, Outcome, is_legal
 from dialer.errors import IllegalMove
+from dialer.ledger.client_tables import agents
 from dialer.ledger.columns import clock, word, words
 from dialer.ledger.tables import batches, calls, in_flight
 from dialer.ledger.tallies import Change, add_delta, counted, difference
+
+#: Whether the batch's agent wants to be told: one look-up by key, in a statement that is made anyway.
+LISTENER = (
+    exists()
+    .where(agents.c.workspace_id == batches.c.workspace_id, agents.c.agent_id == batches.c.agent_id)
+    .where(agents.c.webhook_url.is_not(None), agents.c.webhook_secret.is_not(None))
+    .correlate(batches)
+)
 
 
 def move(old: Iterable[CallState], new: CallState) -> Update:
@@ -46,6 +55,8 @@ class Standing:
     attempts_spent: int
     outcome: Outcome | None
     now: datetime
+    #: its agent's registration names somebody who is told when an attempt ends (`notices.announce`)
+    has_listener: bool
 
     def back(self, connection: Connection, after: timedelta | None, why: str | None, **also: Any) -> CallState:
         """The call comes back undialed: it waits for `after`, or is ready at once; closed where its batch is over."""
@@ -99,6 +110,7 @@ _STANDING = (
         batches.c.exp,
         batches.c.rejections,
         clock().label("now"),
+        LISTENER.label("has_listener"),
     )
     .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
     .with_for_update(of=calls)
@@ -123,6 +135,7 @@ def standing(connection: Connection, call_id: str) -> Standing | None:
         attempts_spent=row.attempts_spent,
         outcome=None if row.outcome is None else Outcome(row.outcome),
         now=row.now,
+        has_listener=bool(row.has_listener),
     )
 
 

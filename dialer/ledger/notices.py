@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, literal, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, insert, select, update
 
 from dialer.domain.notice import Notice
+from dialer.domain.states import AttemptState
 from dialer.ledger.client_tables import agents, notices
-from dialer.ledger.columns import Instant
 from dialer.ledger.ids import IdMaker
+from dialer.ledger.moves import LISTENER, Standing
 from dialer.ledger.tables import batches
 from dialer.ledger.transactions import Transactions, now_of
 
@@ -17,6 +20,13 @@ from dialer.ledger.transactions import Transactions, now_of
 HANDED_OUT = timedelta(minutes=1)
 
 _IDS = IdMaker()
+#: With its agent's registration as it stands: a corrected address or a new secret counts for what is still to be sent.
+_WHOLE: Select[Any] = select(notices, agents.c.webhook_url, agents.c.webhook_secret).join_from(
+    notices,
+    agents,
+    and_(agents.c.workspace_id == notices.c.workspace_id, agents.c.agent_id == notices.c.agent_id),
+    isouter=True,
+)
 
 
 class SqlNotices:
@@ -37,9 +47,8 @@ class SqlNotices:
             return ids
 
     def get(self, notice_id: str) -> Notice | None:
-        query = select(notices).where(notices.c.notice_id == notice_id)
         with self._transactions.read() as connection:
-            row = connection.execute(query).mappings().one_or_none()
+            row = connection.execute(_WHOLE.where(notices.c.notice_id == notice_id)).mappings().one_or_none()
         return None if row is None else _notice_of(row)
 
     def heard(self, notice_id: str, detail: str) -> None:
@@ -58,10 +67,12 @@ class SqlNotices:
             connection.execute(this.values(tries=n.tries + 1, detail=detail, **when))
 
     def entries(
-        self, workspace_id: str, *, dead_only: bool = False, after: str | None = None, limit: int = 200
+        self, workspace_id: str | None = None, *, dead_only: bool = False, after: str | None = None, limit: int = 200
     ) -> list[Notice]:
         n = notices.c
-        query = select(notices).where(n.workspace_id == workspace_id).order_by(n.notice_id.desc()).limit(limit)
+        query = _WHOLE.order_by(n.notice_id.desc()).limit(limit)
+        if workspace_id is not None:
+            query = query.where(n.workspace_id == workspace_id)
         if dead_only:
             query = query.where(n.dead_at.is_not(None))
         if after is not None:
@@ -69,14 +80,14 @@ class SqlNotices:
         with self._transactions.read() as connection:
             return [_notice_of(row) for row in connection.execute(query).mappings().all()]
 
-    def replay(self, workspace_id: str, notice_id: str | None = None) -> int:
+    def replay(self, workspace_id: str | None = None, notice_id: str | None = None) -> int:
         n = notices.c
-        which = n.dead_at.is_not(None) if notice_id is None else n.notice_id == notice_id
+        again = update(notices).where(n.dead_at.is_not(None) if notice_id is None else n.notice_id == notice_id)
+        if workspace_id is not None:
+            again = again.where(n.workspace_id == workspace_id)
         with self._transactions.write() as connection:
-            again = {"due_at": now_of(connection), "dead_at": None, "heard_at": None, "tries": 0}
-            return connection.execute(
-                update(notices).where(n.workspace_id == workspace_id, which).values(again)
-            ).rowcount
+            now = {"due_at": now_of(connection), "dead_at": None, "heard_at": None, "tries": 0}
+            return connection.execute(again.values(now)).rowcount
 
     def forget(self, lasting: timedelta, limit: int) -> int:
         n = notices.c
@@ -88,32 +99,40 @@ class SqlNotices:
             return len(ids)
 
 
-def announce(connection: Connection, batch_id: str, call_id: str, number: int, now: datetime) -> None:
-    """This attempt is over: whoever its agent's registration names is to be told. In the move's own transaction, so
-    that neither is without the other."""
-    a, b, n = agents.c, batches.c, notices.c
-    [notice_id] = _IDS.take(now)
-    told = (
-        select(
-            literal(notice_id, n.notice_id.type),
-            b.workspace_id,
-            b.agent_id,
-            literal(call_id, n.call_id.type),
-            literal(number),
-            a.webhook_url,
-            a.webhook_secret,
-            literal(now, Instant()),
-            literal(now, Instant()),
-        )
-        .join_from(batches, agents, and_(a.workspace_id == b.workspace_id, a.agent_id == b.agent_id))
-        .where(b.batch_id == batch_id, a.webhook_url.is_not(None), a.webhook_secret.is_not(None))
-    )
-    columns = ["notice_id", "workspace_id", "agent_id", "call_id", "number", "url", "secret", "created_at", "due_at"]
-    connection.execute(notices.insert().from_select(columns, told))
+def announce(connection: Connection, call: Standing, number: int, state: AttemptState) -> None:
+    """This attempt of the call is over: whoever its agent's registration names is to be told. In the move's own
+    transaction, so that neither is without the other; costs nothing where nobody listens."""
+    if call.has_listener:
+        _write(connection, call.batch_id, [(call.call_id, number)], state, call.now)
+
+
+def announce_all(
+    connection: Connection, batch_id: str, ended: Sequence[tuple[str, int]], state: AttemptState, now: datetime
+) -> None:
+    """As `announce`, for many attempts of one batch: call ids and attempt numbers."""
+    if ended and connection.execute(select(LISTENER).where(batches.c.batch_id == batch_id)).scalar():
+        _write(connection, batch_id, ended, state, now)
+
+
+def _write(
+    connection: Connection, batch_id: str, ended: Sequence[tuple[str, int]], state: AttemptState, now: datetime
+) -> None:
+    b = batches.c
+    whose = connection.execute(select(b.workspace_id, b.agent_id).where(b.batch_id == batch_id)).mappings().one()
+    rows = [
+        {"notice_id": notice_id, "call_id": call_id, "number": number, "state": state.value}
+        for notice_id, (call_id, number) in zip(_IDS.take(now, len(ended)), ended, strict=True)
+    ]
+    connection.execute(insert(notices), [{**row, **whose, "created_at": now, "due_at": now} for row in rows])
 
 
 def _notice_of(row: RowMapping) -> Notice:
     n = notices.c
-    names = ("notice_id", "workspace_id", "agent_id", "call_id", "number", "url", "secret", "created_at", "tries")
+    names = ("notice_id", "workspace_id", "agent_id", "call_id", "number", "created_at", "tries")
     ends = ("due_at", "heard_at", "dead_at", "detail")
-    return Notice(**{name: row[n[name]] for name in (*names, *ends)})
+    return Notice(
+        **{name: row[n[name]] for name in (*names, *ends)},
+        state=AttemptState(row[n.state]),
+        url=row[agents.c.webhook_url],
+        secret=row[agents.c.webhook_secret],
+    )

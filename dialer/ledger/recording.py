@@ -13,12 +13,15 @@ from dialer.errors import IllegalMove
 from dialer.ledger.columns import word
 from dialer.ledger.loads import rewrite
 from dialer.ledger.moves import Standing, move, standing
+from dialer.ledger.notices import announce
 from dialer.ledger.tables import LIVE, attempts, calls
 from dialer.ledger.tallies import add_delta, counted, difference
 from dialer.ports.ledger import Recording
 
 #: The request never left: nothing was placed.
 _NOTHING_PLACED = frozenset({AnswerKind.NOT_SENT, AnswerKind.WITHHELD})
+#: Nothing more will be heard of it. (What was refused or not sent spends nothing: its call simply comes again.)
+_OVER = frozenset({AttemptState.HANDED_OFF, AttemptState.REJECTED})
 
 
 def record(connection: Connection, claim: Claim, answer: Answer, recording: Recording) -> bool:
@@ -31,6 +34,8 @@ def record(connection: Connection, claim: Claim, answer: Answer, recording: Reco
         return False
     _move_call(connection, call, recording)
     _write_attempt(connection, call, claim, answer, recording)
+    if recording.attempt_state in _OVER:
+        announce(connection, call, claim.number, recording.attempt_state)
     if answer.kind is AnswerKind.ACCEPTED and call.rejections:
         rewrite(connection, call.batch_id, rejections=0)
     return True

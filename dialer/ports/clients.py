@@ -152,14 +152,18 @@ class Inbox(Protocol):
         """Delete up to `limit` entries received longer ago."""
         ...
 
-    def speaks_of(self, account: str, provider_call_id: str | None, reference: str | None) -> str | None:
-        """Find the live attempt of this account by the provider's id, else by our reference, and make it due for a
-        question at once; "asked", "over" (it has ended), or None when no attempt of that name is known."""
+    def speaks_of(
+        self, account: str, provider_call_id: str | None, reference: str | None, phone: str | None = None
+    ) -> str | None:
+        """Find the attempt of this account by the provider's id, else by our reference, and make it due for a question
+        at once; "asked", "over" (it has ended), or None when no attempt of that name is known yet: then those to
+        `phone` whose answer was lost are due for a question."""
         ...
 
 
 class Notices(Protocol):
-    """Outgoing webhooks. They are written by the move that ends an attempt, in its transaction."""
+    """Outgoing webhooks. They are written by the move that ends an attempt, in its transaction; where they go is read
+    from the agent's registration as it stands."""
 
     def due(self, limit: int) -> list[str]:
         """Ids of what is to be sent now; each is put off for a minute, so that it is handed out once."""
@@ -174,13 +178,13 @@ class Notices(Protocol):
         ...
 
     def entries(
-        self, workspace_id: str, *, dead_only: bool = False, after: str | None = None, limit: int = 200
+        self, workspace_id: str | None = None, *, dead_only: bool = False, after: str | None = None, limit: int = 200
     ) -> list[Notice]:
-        """Newest first by keyset; `after` = the last notice id seen."""
+        """Newest first by keyset; `after` = the last notice id seen. `workspace_id` None = of all."""
         ...
 
-    def replay(self, workspace_id: str, notice_id: str | None = None) -> int:
-        """This one, or all dead ones, are due again with all their tries; how many."""
+    def replay(self, workspace_id: str | None = None, notice_id: str | None = None) -> int:
+        """This one, or all dead ones, are due again with all their tries; how many. `workspace_id` None = of all."""
         ...
 
     def forget(self, lasting: timedelta, limit: int) -> int:

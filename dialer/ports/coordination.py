@@ -135,6 +135,14 @@ class CallQueue(Protocol):
         """Messages waiting per lane."""
         ...
 
+    def tell(self, notice_ids: Sequence[str]) -> None:
+        """Push notices to whoever tells them, in a queue of their own; raises when delivery is uncertain."""
+        ...
+
+    def untold(self) -> int:
+        """Notices waiting there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StartWindow:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
+from dialer.domain.notice import Heard
 from dialer.domain.placement import (
     Absent,
     Answer,
@@ -21,6 +22,16 @@ from dialer.domain.placement import (
 
 #: Asked when the connection stands, right before the first byte of a request that may start a call: False = send none.
 LastLook = Callable[[], bool]
+
+
+@runtime_checkable
+class ReadsWebhooks(Protocol):
+    """What an adapter has besides, whose provider sends webhooks: a reader of them. An adapter without it is asked as
+    often, only not sooner."""
+
+    def heard(self, told: Mapping[str, Any]) -> Heard:
+        """Whom this webhook, a JSON object, speaks of. Anybody may have sent it: it must not raise, whatever it is."""
+        ...
 
 
 class VoiceProvider(Protocol):

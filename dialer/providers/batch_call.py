@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from dialer.domain.notice import Heard
 from dialer.domain.placement import (
     Absent,
     Account,
@@ -28,7 +29,7 @@ from dialer.domain.placement import (
 )
 from dialer.domain.states import Outcome
 from dialer.ports.voice import LastLook
-from dialer.providers import reading
+from dialer.providers import hints, reading
 from dialer.providers.answers import Failure, Reply, as_answer, not_told, placed
 from dialer.providers.http import HttpClient, marks
 
@@ -36,6 +37,9 @@ from dialer.providers.http import HttpClient, marks
 _PAGE = 100
 _LISTS = ("data", "data.batch_calls", "batch_calls")
 _TASK_LISTS = ("data", "data.tasks", "tasks")
+_TOLD_ID = tuple(f"{level}{name}" for level in ("data.", "") for name in ("batch_call_id", "batchCallId"))
+_TOLD_NAME = ("data.name", "name", "data.batch_call_name", "batch_call_name")
+_TOLD_PHONE = tuple(f"{level}{name}" for level in ("data.", "data.task.", "task.", "") for name in ("to_number", "to"))
 _UNDER_WAY = frozenset({"pending", "calling"})
 #: In this order; what none of them fits is `failed`.
 _OUTCOME_WORDS = (
@@ -94,6 +98,10 @@ class BatchCall:
         if reading.reaches_back(created, _PAGE, sought.claimed_at):
             return Absent()
         return NotTold("the list does not reach back to the request")
+
+    def heard(self, told: Mapping[str, Any]) -> Heard:
+        """It documents no webhooks. Should it send one all the same, it names a batch, or the task in it."""
+        return hints.heard(told, call_ids=_TOLD_ID, references=_TOLD_NAME, phones=_TOLD_PHONE)
 
     def relay(self, order: ControlOrder) -> Answer:
         return Answer(AnswerKind.REJECTED, "this provider holds no calls of its own")

@@ -12,7 +12,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import Any
@@ -22,7 +22,8 @@ BODY_LIMIT = 1024 * 1024
 #: Servers commonly close after 5 s; to be sooner keeps a request from meeting a connection that is just being closed.
 IDLE_SECONDS = 3.0
 
-_Address = tuple[Any, ...]
+#: As `socket.getaddrinfo` tells them.
+Address = tuple[Any, ...]
 
 
 class Deadline:
@@ -73,9 +74,12 @@ class Connection:
         self._idle_since: float | None = None
 
     @classmethod
-    def open(cls, origin: Origin, limit: Deadline) -> Connection:
-        """Name lookup, TCP and TLS within `limit`; raises OSError (TimeoutError, SSLError too) or UnicodeError."""
-        line = _connected(_addresses(origin, limit), limit)
+    def open(cls, origin: Origin, limit: Deadline, addresses: Sequence[Address] | None = None) -> Connection:
+        """Name lookup, TCP and TLS within `limit`; raises OSError (TimeoutError, SSLError too) or UnicodeError.
+
+        `addresses`: looked up before; no other is connected to.
+        """
+        line = _connected(addresses_of(origin, limit) if addresses is None else addresses, limit)
         try:
             return cls(_encrypted(line, origin, limit) if origin.tls else line)
         except BaseException:
@@ -175,16 +179,16 @@ def _broken_off(response: HTTPResponse, what: str) -> WireAnswer:
     return WireAnswer(response.status, response.headers, unreadable=why, is_broken_off=True)
 
 
-def _addresses(origin: Origin, limit: Deadline) -> list[_Address]:
+def addresses_of(origin: Origin, limit: Deadline) -> list[Address]:
     try:
         return socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         return _looked_up(origin, limit)
 
 
-def _looked_up(origin: Origin, limit: Deadline) -> list[_Address]:
+def _looked_up(origin: Origin, limit: Deadline) -> list[Address]:
     """In a thread of its own: a name lookup takes no timeout, and may take half a minute."""
-    told: queue.SimpleQueue[list[_Address] | Exception] = queue.SimpleQueue()
+    told: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
@@ -202,7 +206,7 @@ def _looked_up(origin: Origin, limit: Deadline) -> list[_Address]:
     return found
 
 
-def _connected(addresses: list[_Address], limit: Deadline) -> socket.socket:
+def _connected(addresses: Sequence[Address], limit: Deadline) -> socket.socket:
     """The first address that takes us; each gets its share of the time, so that a dead one leaves some for the next."""
     failed: OSError = OSError("the name has no address")
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):

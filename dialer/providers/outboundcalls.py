@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from dialer.domain.notice import Heard
 from dialer.domain.placement import (
     Absent,
     Account,
@@ -30,7 +31,7 @@ from dialer.domain.placement import (
 )
 from dialer.domain.states import Outcome
 from dialer.ports.voice import LastLook
-from dialer.providers import reading
+from dialer.providers import hints, reading
 from dialer.providers.answers import Failure, Reply, as_answer, not_told, placed
 from dialer.providers.http import HttpClient, marks
 
@@ -40,11 +41,19 @@ _log = logging.getLogger(__name__)
 _PAGE = 200
 _CONTACT = "contact_id"
 _CALL_ID = ("id", "callId", "call_id", "call.id", "call.callId", "data.id", "data.callId", "data.call.id")
+#: Of a webhook the envelope comes first: its own id may be the event's.
+_TOLD_ID = tuple(
+    f"{level}{name}"
+    for level in ("data.call.", "data.", "call.", "payload.", "")
+    for name in ("callId", "call_id", "id")
+)
+_TOLD_REFERENCE = tuple(f"{level}reference" for level in ("data.call.", "data.", "call.", "payload.", ""))
 _CONTACT_ID = ("id", "contactId", "contact_id", "contact.id", "contact.contactId", "data.id", "data.contactId")
 _LISTS = ("calls", "data.calls", "data")
 _ENVELOPES = ("data.call", "call", "data")
 _STATUS = ("status", "callStatus", "call_status", "state")
 _PHONE = ("toNumber", "to_number", "to", "phoneNumber", "phone_number", "phone", "contact.phone")
+_TOLD_PHONE = tuple(f"{level}{name}" for level in ("data.call.", "data.", "call.", "payload.", "") for name in _PHONE)
 _CREATED = ("createdAt", "created_at", "initiatedAt", "queuedAt", "startedAt", "started_at", "timestamp")
 _BALANCE = tuple(
     f"{level}{name}"
@@ -140,6 +149,10 @@ class OutboundCalls:
         if reading.reaches_back(created, _PAGE, sought.claimed_at):
             return Absent()
         return NotTold("the list does not reach back to the request")
+
+    def heard(self, told: Mapping[str, Any]) -> Heard:
+        """The body of its post-call webhook is not documented: a call, in an envelope or not."""
+        return hints.heard(told, call_ids=_TOLD_ID, references=_TOLD_REFERENCE, phones=_TOLD_PHONE)
 
     def relay(self, order: ControlOrder) -> Answer:
         return Answer(AnswerKind.REJECTED, "this provider holds no calls of its own")

@@ -37,6 +37,13 @@ ignore_zones = ["Indian/Cocos", "Indian/Christmas"]
 # Numbers, in E.164, that a test call may reach outside hours: your own.
 test_numbers = []
 
+# Where the web reaches `dialer serve`, for providers' webhooks: "https://dialer.example". `dialer webhooks addresses`
+# then says what to tell each provider.
+public_url = ""
+
+# Networks that agents' webhooks may be sent to besides the open internet, and by plain http: ["10.1.2.3", "fd00::/8"].
+webhook_allow = []
+
 # One table for each provider account. Names are yours: a-z, 0-9 and _.
 [providers.inspra_au]
 kind = "inspra"                     # inspra | batch_call | outboundcalls | an adapter of your own

@@ -18,8 +18,10 @@ from dialer.settings.values import (
     Count,
     Credits,
     LedgerAddress,
+    Networks,
     OptionalPhoneNumber,
     OptionalTimezone,
+    OptionalWebAddress,
     PhoneNumberIds,
     PhoneNumbers,
     Rate,
@@ -57,8 +59,9 @@ class ProviderSettings(_Section):
     webhook_secret: Secret = _NO_SECRET
     workspaces: Texts = ()
 
-    def account(self, name: str) -> Account:
-        """The domain's value; secrets are unwrapped here and nowhere else."""
+    def account(self, name: str, webhook_url: str = "") -> Account:
+        """The domain's value; secrets are unwrapped here and nowhere else. `webhook_url` is for an adapter whose API
+        can be told where to send webhooks."""
         return Account(
             name=name,
             kind=self.kind,
@@ -69,7 +72,7 @@ class ProviderSettings(_Section):
             caller_id=self.caller_id,
             workspaces=self.workspaces,
             minimum_balance=getattr(self, "minimum_balance", None),
-            options=self.adapter_options(),
+            options=self.adapter_options() | ({"webhook_url": webhook_url} if webhook_url else {}),
         )
 
     def adapter_options(self) -> dict[str, Any]:
@@ -170,6 +173,8 @@ class Settings(_Section):
     legal_hours: Rules = ()
     ignore_zones: Timezones = frozenset({"Indian/Cocos", "Indian/Christmas"})
     test_numbers: PhoneNumbers = frozenset()
+    public_url: OptionalWebAddress = ""
+    webhook_allow: Networks = ()
     providers: dict[AccountName, AnyProvider] = Field(default_factory=dict)
     timing: TimingSettings = Field(default_factory=TimingSettings)
 
@@ -189,7 +194,12 @@ class Settings(_Section):
 
     def accounts(self) -> dict[str, Account]:
         """Every provider account by its name, secrets unwrapped."""
-        return {name: provider.account(name) for name, provider in self.providers.items()}
+        return {name: provider.account(name, self.webhook_address(name)) for name, provider in self.providers.items()}
+
+    def webhook_address(self, name: str) -> str:
+        """Where this account's provider is to send its webhooks, the secret in it; "" where it cannot be told."""
+        secret = self.providers[name].webhook_secret.get_secret_value()
+        return f"{self.public_url}/webhooks/{name}/{secret}" if self.public_url and secret else ""
 
     def house_rules(self) -> HouseRules:
         """What holds for every batch. A single account is the default one without being named."""
@@ -241,7 +251,7 @@ class Settings(_Section):
 
 def fingerprint(account: Account) -> str:
     """Changes when the account's keys or address do; 16 hex digits of a SHA-256, from which no key can be read."""
-    options = {key: value for key, value in account.options.items() if key != "webhook_secret"}
+    options = {key: value for key, value in account.options.items() if not key.startswith("webhook_")}
     keys = {key: options[key] for key in ("token", "api_key", "api_secret") if key in options}
     shown = keys if account.kind in _KINDS else options
     text = json.dumps([account.kind, account.base_url, shown], sort_keys=True, default=str)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from dialer.domain.address import parse_network
 from dialer.domain.phone import parse_phone
 from dialer.domain.rule import parse_rules
 from dialer.domain.zones import check_timezone
@@ -95,6 +96,14 @@ def _or_empty(text: str) -> str:
     return phone_number(text) if text else text
 
 
+def _web_address_or_empty(text: str) -> str:
+    return _web_address(text) if text else text
+
+
+def _network(text: str) -> str:
+    return str(parse_network(text))
+
+
 def _zone_or_empty(text: str) -> str:
     return timezone_name(text) if text else text
 
@@ -110,8 +119,10 @@ LedgerAddress = Annotated[SecretStr, AfterValidator(_ledger_address)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 PhoneNumber = Annotated[str, AfterValidator(phone_number)]
 OptionalPhoneNumber = Annotated[str, AfterValidator(_or_empty)]
+OptionalWebAddress = Annotated[str, AfterValidator(_web_address_or_empty)]
 OptionalTimezone = Annotated[str, AfterValidator(_zone_or_empty)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_from_text)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_from_text)]
 Rules = Annotated[tuple[str, ...], BeforeValidator(_from_text), AfterValidator(_rules)]
 Timezones = Annotated[frozenset[Annotated[str, AfterValidator(timezone_name)]], BeforeValidator(_from_text)]
 PhoneNumbers = Annotated[frozenset[PhoneNumber], BeforeValidator(_from_text)]

@@ -79,6 +79,7 @@ class FakeRedis:
         self.lines: dict[str, FakeLine] = {}
         self.witnesses: dict[str, tuple[int, str, int]] = {}
         self.lanes: dict[Lane, deque[Queued]] = {lane: deque() for lane in Lane}
+        self.notices: deque[str] = deque()
         self.is_woken = False
         self.ticks: dict[str, datetime] = {}
 
@@ -255,6 +256,19 @@ class FakeQueue:
     def depths(self) -> Mapping[Lane, int]:
         with self._redis.reach():
             return {lane: len(waiting) for lane, waiting in self._redis.lanes.items()}
+
+    def tell(self, notice_ids: Sequence[str]) -> None:
+        with self._redis.reach():
+            self._redis.notices.extend(notice_ids)
+
+    def untold(self) -> int:
+        with self._redis.reach():
+            return len(self._redis.notices)
+
+    def pop_notice(self) -> str | None:
+        """The next notice that is to be told; None when there is none."""
+        with self._redis.reach():
+            return self._redis.notices.popleft() if self._redis.notices else None
 
     def pop(self) -> Queued | None:
         """The next message, lanes in their strict order; None when all are empty."""

@@ -153,8 +153,7 @@ def create_notices() -> None:
         sa.Column("agent_id", NAME, nullable=False),
         sa.Column("call_id", ID, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("secret", NAME, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("due_at", INSTANT, nullable=True),
@@ -162,7 +161,6 @@ def create_notices() -> None:
         sa.Column("dead_at", INSTANT, nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("notice_id", name=op.f("pk_notices")),
-        sa.UniqueConstraint("call_id", "number", name=op.f("uq_notices_call_id_number")),
     )
     op.create_index("ix_notices_due", "notices", ["due_at"], **only("due_at IS NOT NULL"))
     op.create_index("ix_notices_workspace", "notices", ["workspace_id", "notice_id"])
