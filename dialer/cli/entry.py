@@ -19,6 +19,7 @@ from dialer.cli import (
     processes,
     setting_up,
     suppressing,
+    webhooks,
     windows,
 )
 from dialer.cli.failures import CarefulGroup
@@ -98,4 +99,5 @@ for name, command, panel in (
 app.add_typer(contacts.app, name="contacts", rich_help_panel=BATCHES)
 app.add_typer(suppressing.app, name="suppress", rich_help_panel=CALLS)
 app.add_typer(agents.app, name="agents", rich_help_panel=CARE)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=CARE)
 app.add_typer(accounts.app, name="accounts", rich_help_panel=CARE)

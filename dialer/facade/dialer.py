@@ -31,6 +31,7 @@ from dialer.facade.agents import Agents
 from dialer.facade.contacts import Contacts
 from dialer.facade.portfolio import Portfolio
 from dialer.facade.upkeep import Upkeep
+from dialer.facade.webhooks import Webhooks
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
 from dialer.settings import Settings, load_settings
@@ -62,6 +63,7 @@ class Dialer:
         self._desk = desk
         self.agents = Agents(desk)
         self.contacts = Contacts(desk)
+        self.webhooks = Webhooks(desk)
 
     def __enter__(self) -> Self:
         return self

@@ -30,7 +30,8 @@ class SqlInbox:
             new = self._transactions.backend.insert(inbox).values(
                 account=account, event_id=event_id, body=body, received_at=now, due_at=now, tries=0
             )
-            return connection.execute(new.on_conflict_do_nothing(index_elements=["account", "event_id"])).rowcount == 1
+            once = new.on_conflict_do_nothing(index_elements=["account", "event_id"]).returning(inbox.c.entry_id)
+            return connection.execute(once).first() is not None
 
     def due(self, limit: int) -> list[Hint]:
         i = inbox.c

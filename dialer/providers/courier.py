@@ -7,7 +7,6 @@ is looked up again leads nowhere. What is signed, and with what, is Standard Web
 
 from __future__ import annotations
 
-import binascii
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,7 +53,7 @@ class WebhookCourier:
         try:
             target = _Target.of(url)
             signature = Webhook(secret).sign(message_id, at.astimezone(UTC), body)
-        except (binascii.Error, ValueError, EmptyWebhookSecretError):
+        except (ValueError, EmptyWebhookSecretError):
             return Delivery(False, "its URL or its secret cannot be used: register the agent again", is_final=True)
         try:
             return _delivery(self._exchange(target, target.request(message_id, at, signature, body)), at)

@@ -174,7 +174,10 @@ RECURRENCE = (
 )
 
 #: Each has a test of its own.
-ALONE = ("drain.committed", "push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended")
+ALONE = (
+    *("drain.committed", "push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended"),
+    *("inbox.stored", "inbox.heeded", "notices.handed_out", "notice.sent"),
+)
 
 TABLE = frozenset(
     [*ALONE, *(row.point for row in (*ONE_CALL, *LOADING, *TEST_CALLS, *TEMPLATES, *CONTROL, *RECURRENCE))]

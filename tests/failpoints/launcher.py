@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from redis import Redis
 
 from dialer import Dialer, cli, failpoints
+from dialer.bootstrap import open_courier
 from dialer.domain.states import Lane
 from dialer.engine import rounds
 from dialer.ports import Switchboard
@@ -28,7 +29,7 @@ from dialer.settings import load_settings
 from workers import scheduler, tasks, worker
 from workers.celery_app import app
 from workers.desk import open_desk
-from workers.lanes import lane_key
+from workers.lanes import NOTICES_KEY, lane_key
 from workers.seat import Seat, new_identity
 
 DIED = 86
@@ -110,6 +111,28 @@ def read_balances() -> None:
     rounds.read_balances(_desk())
 
 
+def hear(account: str, secret: str, body: str) -> None:
+    """A webhook of a provider comes in, as the HTTP route hands it on."""
+    Dialer().webhooks.receive(account, secret, body.encode())
+
+
+def heed() -> None:
+    rounds.settle_inbox(_desk())
+
+
+def hand_out() -> None:
+    rounds.hand_out_notices(_desk())
+
+
+def tell() -> None:
+    """One notice, taken by a seat and sent to its end."""
+    seat = Seat(_desk(), new_identity("celery@failpoints"), list(Lane), open_courier(load_settings()))
+    with Redis.from_url(load_settings().redis_address()) as redis:
+        taken = redis.brpop([NOTICES_KEY], timeout=2)
+    seat.tell(json.loads(json.loads(taken[1])["body"])[0][0])
+    seat.close()
+
+
 def lead() -> None:
     """A whole scheduler."""
     scheduler.main()
@@ -132,7 +155,10 @@ def keyed(desk: Switchboard) -> Switchboard:
 
 PARTS: dict[str, Callable[..., None]] = {
     part.__name__: part
-    for part in (load, test_call, say, drain, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead)
+    for part in (
+        *(load, test_call, say, drain, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead),
+        *(hear, heed, hand_out, tell),
+    )
 }
 
 

@@ -17,10 +17,10 @@ from redis import Redis
 from sqlalchemy import Connection, Table, select, update
 
 from dialer import BatchStatus, CallRecord, Dialer
-from dialer.bootstrap import open_switchboard
+from dialer.bootstrap import open_courier, open_switchboard
 from dialer.coordination import RedisServer, keys
 from dialer.domain.states import Lane
-from dialer.engine import rescue, rounds
+from dialer.engine import rescue, rounds, telling
 from dialer.engine.dispatch import WorkerIdentity, dispatch
 from dialer.ledger import tables
 from dialer.ledger.columns import Instant
@@ -29,8 +29,9 @@ from dialer.ports import Switchboard
 from dialer.settings import load_settings
 from dialer.simulator import Simulator
 from tests.failpoints.launcher import DIED, keyed
+from tests.receiver import SECRET, Receiver
 from workers.celery_queue import CeleryQueue
-from workers.lanes import lane_key
+from workers.lanes import NOTICES_KEY, lane_key
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE, AGENT = "acme", "agent-1"
@@ -47,6 +48,7 @@ CONFIGURATION = """
 database_url = "{ledger}"
 redis_url = "{redis}"
 default_provider = "batch_call"
+webhook_allow = ["127.0.0.1"]
 
 [providers.batch_call]
 kind = "batch_call"
@@ -68,6 +70,7 @@ deadline_seconds = 10.0
 kind = "outboundcalls"
 base_url = "{provider}/outboundcalls"
 api_key = "oc_test"
+webhook_secret = "hush"
 contact_list_id = "list-1"
 calls_per_second = 50.0
 deadline_seconds = 10.0
@@ -135,6 +138,7 @@ class Scene:
         settings = load_settings(self.config)
         self.desk = keyed(open_switchboard(settings, CeleryQueue(RedisServer(redis_url))))
         self.dialer = SceneDialer(self.desk)
+        self.courier = open_courier(settings)
         self.me = WorkerIdentity("healthy@here/1", "boot")
         self._books = backend_of(ledger_url)
         self._launcher = launcher
@@ -168,6 +172,27 @@ class Scene:
             call_id, push_seq = json.loads(json.loads(str(taken))["body"])[0]
             dispatch(call_id, push_seq, self.desk, self.me)
 
+    def tell(self) -> None:
+        """Due notices are handed out, and a healthy worker sends them."""
+        rounds.hand_out_notices(self.desk)
+        while taken := self.redis.rpop(NOTICES_KEY):
+            [notice_id] = json.loads(json.loads(str(taken))["body"])[0]
+            telling.tell(self.desk, self.courier, notice_id, telling.Silences())
+
+    def listen(self, receiver: Receiver) -> None:
+        """The agent's owner is told there."""
+        self.dialer.agents.add(
+            workspace_id=WORKSPACE,
+            agent_id=AGENT,
+            provider="outboundcalls",
+            webhook_url=receiver.url,
+            webhook_secret=SECRET,
+        )
+
+    def hear(self, said: dict[str, Any]) -> bool:
+        """A webhook of a provider comes in."""
+        return self.dialer.webhooks.receive("outboundcalls", "hush", json.dumps(said).encode())
+
     def round(self) -> None:
         """All that healthy processes do now: rebuild, tick, housekeeping, the calls, questions, control words."""
         self._beat()
@@ -178,6 +203,8 @@ class Scene:
         rounds.keep_house(self.desk)
         self.work()
         rounds.relay_outbox(self.desk)
+        rounds.settle_inbox(self.desk)
+        self.tell()
         for asked in rounds.ask_around(self.desk):
             assert asked.event != "failed", asked.detail
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +18,7 @@ from dialer.ledger.tables import batches, schedules
 from tests.failpoints.cases import NAME
 from tests.failpoints.fates import CONTROL, LOADING, RECURRENCE, TEMPLATES, TEST_CALLS, Loading, Running, Saying
 from tests.failpoints.scene import A_WHILE, Scene, phones, spec
+from tests.receiver import Receiver
 
 LEASE = timedelta(seconds=5)
 
@@ -190,6 +193,96 @@ def test_an_account_that_answered_whoever_died_asking_is_probed_by_one_call(scen
     scene.dies("balances.written", "read_balances")
     scene.push()
     assert scene.call(batch_id).state is CallState.QUEUED
+    assert_reached(scene, scene.take_over(batch_id), 1)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def told_of_the_call(scene: Scene) -> dict[str, Any]:
+    """What the provider posts when its latest call has ended."""
+    call_id = scene.simulator.placements()[-1]["call_id"]
+    return {"event": "call.completed", "data": {"id": call_id, "status": "completed"}}
+
+
+def in_progress(scene: Scene) -> str:
+    """A call whose next question lies ahead."""
+    batch_id = scene.load(phones(1), provider="outboundcalls")
+    rounds.read_balances(scene.desk)
+    scene.push()
+    scene.work()
+    assert scene.call(batch_id).state is CallState.IN_PROGRESS
+    return batch_id
+
+
+def test_a_webhook_that_was_stored_before_its_receiver_ended_is_heeded(scene: Scene) -> None:
+    batch_id = in_progress(scene)
+    told = told_of_the_call(scene)
+    scene.dies("inbox.stored", "hear", "outboundcalls", "hush", json.dumps(told))
+    assert not scene.hear(told), "the provider sends it again, and it is known"
+    assert [heeded.event for heeded in rounds.settle_inbox(scene.desk)] == ["asked"]
+    assert [asked.event for asked in rounds.ask_around(scene.desk)] == ["settled"]
+    assert_reached(scene, scene.take_over(batch_id), 1)
+
+
+def test_a_webhook_half_heeded_is_heeded_again_and_asks_once_more_than_needed(scene: Scene) -> None:
+    batch_id = in_progress(scene)
+    scene.hear(told_of_the_call(scene))
+    scene.dies("inbox.heeded", "heed")
+    assert [asked.event for asked in rounds.ask_around(scene.desk)] == ["settled"]
+    assert [heeded.event for heeded in rounds.settle_inbox(scene.desk)] == ["over"]
+    assert_reached(scene, scene.take_over(batch_id), 1)
+
+
+def test_a_notice_that_was_handed_out_by_one_who_ended_is_handed_out_again(scene: Scene, receiver: Receiver) -> None:
+    scene.listen(receiver)
+    batch_id = in_progress(scene)
+    scene.hear(told_of_the_call(scene))
+    rounds.settle_inbox(scene.desk)
+    rounds.ask_around(scene.desk)
+    scene.dies("notices.handed_out", "hand_out")
+    scene.tell()
+    assert receiver.received == [], "it is taken for handed out"
+    scene.pass_time(2 * A_WHILE + 1)
+    scene.tell()
+    assert len(receiver.received) == 1
+    assert_reached(scene, scene.take_over(batch_id), 1)
+
+
+def test_a_notice_whose_sender_ended_before_writing_it_down_comes_again_under_the_same_id(
+    scene: Scene, receiver: Receiver
+) -> None:
+    scene.listen(receiver)
+    batch_id = in_progress(scene)
+    scene.hear(told_of_the_call(scene))
+    rounds.settle_inbox(scene.desk)
+    rounds.ask_around(scene.desk)
+    rounds.hand_out_notices(scene.desk)
+    scene.dies("notice.sent", "tell")
+    [notice] = scene.dialer.webhooks.entries()
+    assert notice.heard_at is None
+    scene.pass_time(2 * A_WHILE + 1)
+    scene.tell()
+    assert receiver.ids() == [notice.notice_id] * 2
+    assert receiver.unverified == []
+    scene.pass_time(2 * A_WHILE + 1)
+    scene.tell()
+    assert len(receiver.received) == 2, "now it is known to be heard"
+    assert_reached(scene, scene.take_over(batch_id), 1)
+
+
+def test_an_ending_whose_maker_ended_right_after_it_is_told_all_the_same(scene: Scene, receiver: Receiver) -> None:
+    scene.listen(receiver)
+    batch_id = in_progress(scene)
+    scene.pass_time(A_WHILE)
+    scene.dies("settle.committed", "ask")
+    scene.tell()
+    [received] = receiver.received
+    call = scene.call(batch_id)
+    assert (received.said["data"]["call_id"], received.said["data"]["close_reason"]) == (call.call_id, "reached")
     assert_reached(scene, scene.take_over(batch_id), 1)
 
 
