@@ -13,6 +13,7 @@ DialerError                    one root; `.code` is stable, the text begins with
 │  ├─ ContactListUnknown
 │  ├─ ContactUnknown
 │  ├─ PhoneNumberUnknown
+│  ├─ WorkspaceUnknown
 │  ├─ NoticeUnknown
 │  └─ WebhookUnknown           and whoever sent it learns no more than that
 ├─ BatchTerminated             final: load it under another ref
@@ -164,6 +165,12 @@ class WebhookUnknown(Unknown):
     """No account receives webhooks at this address."""
 
     default_code = "WEBHOOK_UNKNOWN"
+
+
+class WorkspaceUnknown(Unknown):
+    """No such workspace belongs to this key."""
+
+    default_code = "WORKSPACE_UNKNOWN"
 
 
 class BatchTerminated(DialerError):

@@ -24,3 +24,11 @@ def forgotten_references(
     """
     wanted = (reference_of(ledger_id, call_id, each) for each in range(1, number + 1))
     return tuple(reference for reference in wanted if reference not in known)
+
+
+def as_id(text: object) -> str | None:
+    """An id in the one spelling that the ledger keeps; None where it is none."""
+    try:
+        return str(UUID(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None

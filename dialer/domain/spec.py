@@ -230,6 +230,14 @@ class BatchSpec(Spec):
         return wrong
 
 
+class BatchNameSpec(Spec):
+    """A batch by its name; the seed's pause-batch and terminate-batch bodies are one."""
+
+    workspace_id: Name
+    agent_id: Name
+    batch_ref: Name
+
+
 class TestCallSpec(Spec):
     """One test call; the seed's test-call body is one. Released at once, before everything else, gated like any
     call."""

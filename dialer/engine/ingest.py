@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
 import phonenumbers
 
@@ -152,7 +153,7 @@ def load(
     spec: BatchSpec,
     calls: object = None,
     *,
-    resume: bool = False,
+    resume: bool | Literal["user"] = False,
     country: str | None = None,
     phone_column: str = "phone",
     on_progress: OnProgress | None = None,

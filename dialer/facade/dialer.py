@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from dialer.bootstrap import open_switchboard
 from dialer.checks import check_all
@@ -15,6 +14,7 @@ from dialer.domain.batch import Batch, BatchName
 from dialer.domain.call import CallRecord, Suppression
 from dialer.domain.phone import parse_phone
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt
+from dialer.domain.reference import as_id
 from dialer.domain.spec import BatchSpec, TestCallSpec
 from dialer.domain.states import CloseReason, HoldScope
 from dialer.domain.status import AccountStatus, BatchStatus, CheckLine, Explanation, ReconcileReport, ZoneWeek
@@ -29,9 +29,11 @@ from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, CallUnknown, FieldError, LoadRefused
 from dialer.facade.agents import Agents
 from dialer.facade.contacts import Contacts
+from dialer.facade.keys import Keys
 from dialer.facade.portfolio import Portfolio
 from dialer.facade.upkeep import Upkeep
 from dialer.facade.webhooks import Webhooks
+from dialer.facade.workspace import Workspace
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
 from dialer.settings import Settings, load_settings
@@ -64,6 +66,7 @@ class Dialer:
         self.agents = Agents(desk)
         self.contacts = Contacts(desk)
         self.webhooks = Webhooks(desk)
+        self.keys = Keys(desk)
 
     def __enter__(self) -> Self:
         return self
@@ -86,14 +89,15 @@ class Dialer:
         spec: BatchSpec | Mapping[str, object],
         calls: object = None,
         *,
-        resume: bool = False,
+        resume: bool | Literal["user"] = False,
         country: str | None = None,
         phone_column: str = "phone",
         on_progress: OnProgress | None = None,
         on_rejection: OnRejection | None = None,
     ) -> LoadReceipt:
         """Load a batch or add to it. `calls`: CallSpec or mappings, any iterable, or the path of a .csv or .jsonl file,
-        streamed; without it the spec's own call_list. LoadRefused names every error and nothing was written."""
+        streamed; without it the spec's own call_list. LoadRefused names every error and nothing was written.
+        `resume` lifts a pause; "user": only one that was not the dialer's own."""
         return ingest.load(
             self._desk,
             read_batch(self._desk, spec),
@@ -107,18 +111,18 @@ class Dialer:
 
     def pause_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
         """When this returns no new request starts, but for the `in_flight` ones. Reversible."""
-        return control.pause(self._desk, self._named(workspace_id, agent_id, batch_ref))
+        return control.pause(self._desk, self.named_batch(workspace_id, agent_id, batch_ref))
 
     def resume_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
-        return control.resume(self._desk, self._named(workspace_id, agent_id, batch_ref))
+        return control.resume(self._desk, self.named_batch(workspace_id, agent_id, batch_ref))
 
     def terminate_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
         """As pause, and final: what was not dialed closes `terminated`."""
-        return control.terminate(self._desk, self._named(workspace_id, agent_id, batch_ref))
+        return control.terminate(self._desk, self.named_batch(workspace_id, agent_id, batch_ref))
 
     def start_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> ControlReceipt:
         """A draft begins."""
-        return control.start(self._desk, self._named(workspace_id, agent_id, batch_ref))
+        return control.start(self._desk, self.named_batch(workspace_id, agent_id, batch_ref))
 
     def pause_all(self, workspace_id: str | None = None, account: str | None = None) -> HoldReceipt:
         """The red button, durable: for everything, one workspace, or one provider account."""
@@ -217,11 +221,15 @@ class Dialer:
     def portfolio(self, workspace_id: str) -> Portfolio:
         """What clients of the HTTP dialects see and change of this workspace."""
         return Portfolio(self._desk, workspace_id)
+    def within(self, workspace_id: str) -> Workspace:
+        """The dialer as whoever loads and controls batches of this workspace by their names sees it."""
+        return Workspace(self, workspace_id)
+
 
     def find_batch(self, name: str) -> Batch:
         """By batch id, or by WORKSPACE/AGENT/REF; BatchUnknown."""
         parts = name.split("/", 2)
-        return self._named(*parts) if len(parts) == 3 else self._batch(name)
+        return self.named_batch(*parts) if len(parts) == 3 else self._batch(name)
 
     def control_batch(self, batch: Batch, action: str) -> ControlReceipt:
         """start | pause | resume | terminate, on a batch found by `find_batch`."""
@@ -308,7 +316,8 @@ class Dialer:
         in_flight, warnings = control.press(self._desk, scope, key, on)
         return HoldReceipt(scope.value, key, on, in_flight, warnings)
 
-    def _named(self, workspace_id: str, agent_id: str, batch_ref: str) -> Batch:
+    def named_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> Batch:
+        """By the name that its user gave it; BatchUnknown."""
         name = BatchName(workspace_id, agent_id, batch_ref)
         batch = self._desk.ledger.batches.find(name)
         if batch is None:
@@ -316,23 +325,15 @@ class Dialer:
         return batch
 
     def _batch(self, batch_id: str) -> Batch:
-        known = _id_of(batch_id)
+        known = as_id(batch_id)
         batch = self._desk.ledger.batches.get(known) if known else None
         if batch is None:
             raise BatchUnknown(f"no batch {batch_id!r:.100}: expected a batch id, or WORKSPACE/AGENT/REF")
         return batch
 
     def _explained(self, call_id: str) -> Explanation:
-        known = _id_of(call_id)
+        known = as_id(call_id)
         found = self._desk.ledger.reading.call(known) if known else None
         if found is None:
             raise CallUnknown(f"no call {call_id!r:.100}")
         return explain(self._desk, *found)
-
-
-def _id_of(text: object) -> str | None:
-    """An id in the one spelling that the ledger keeps; None where it is none."""
-    try:
-        return str(uuid.UUID(text)) if isinstance(text, str) else None
-    except ValueError:
-        return None

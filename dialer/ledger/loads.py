@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -39,7 +39,7 @@ class _Wanted:
     name: BatchName | None
     merge: Merge
     next_span: NextSpan
-    resume: bool
+    resume: bool | Literal["user"]
     draft: bool
     template_id: str | None
     occurrence: str | None
@@ -57,7 +57,7 @@ class SqlLoads:
         merge: Merge,
         next_span: NextSpan,
         *,
-        resume: bool,
+        resume: bool | Literal["user"],
         draft: bool = False,
         template_id: str | None = None,
         occurrence: str | None = None,
@@ -132,7 +132,7 @@ class SqlLoads:
         if batch.state is BatchState.TERMINATED:
             raise BatchTerminated
         changed = changes(batch.terms, terms)
-        columns = columns_of(terms) | reopening(batch) | (resuming(batch) if wanted.resume else {})
+        columns = columns_of(terms) | reopening(batch) | resuming(batch, wanted.resume)
         columns |= {"hidden_at": None}  # what is dialed is shown
         rewrite(connection, batch.batch_id, **columns, is_loading=True, load_id=load_id, is_drained=False)
         if WINDOW_FIELDS & set(changed) or batch.state is BatchState.COMPLETED:
@@ -296,9 +296,10 @@ def reopening(batch: Batch) -> dict[str, Any]:
     return {"state": BatchState.ACTIVE.value, "completed_at": None}
 
 
-def resuming(batch: Batch) -> dict[str, Any]:
-    """A pause ends, and with it the row of rejections that may have caused it."""
-    if batch.state is not BatchState.PAUSED:
+def resuming(batch: Batch, wanted: bool | Literal["user"] = True) -> dict[str, Any]:
+    """A pause ends, and with it the row of rejections that may have caused it; "user": not one of the dialer's own."""
+    may_end = wanted is True or (wanted == "user" and batch.paused_by == "user")
+    if batch.state is not BatchState.PAUSED or not may_end:
         return {}
     return {
         "state": BatchState.ACTIVE.value,

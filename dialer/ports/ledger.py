@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dialer.domain.batch import Batch, BatchName, BatchTerms, Cohort, CohortZones, Span, StaleCohort
 from dialer.domain.call import (
@@ -75,7 +75,7 @@ class Loads(Protocol):
         merge: Merge,
         next_span: NextSpan,
         *,
-        resume: bool,
+        resume: bool | Literal["user"],
         draft: bool = False,
         template_id: str | None = None,
         occurrence: str | None = None,
@@ -83,8 +83,9 @@ class Loads(Protocol):
         """Create the batch or change its terms, under its exclusive barrier, its cohorts' spans with it.
 
         `name` None = always a new batch (test calls; the merged terms name it). A completed batch reopens; `resume`
-        lifts a pause. `draft` counts for a new batch only. A run (`template_id`, `occurrence`) is unique per template
-        and occurrence: a second open of it returns the existing batch.
+        lifts a pause ("user": only one that the dialer did not set itself). `draft` counts for a new batch only. A run
+        (`template_id`, `occurrence`) is unique per template and occurrence: a second open of it returns the existing
+        batch.
         """
         ...
 
