@@ -13,6 +13,7 @@ from dialer.api.pace import Pace
 from dialer.api.problems import Kind, Problem
 from dialer.domain.client import ApiKey, Scope
 from dialer.facade import Dialer
+from dialer.facade.portfolio import Portfolio
 from dialer.facade.workspace import Workspace
 
 _BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="The api_key.")
@@ -25,8 +26,16 @@ class Caller:
     """Who sent a request."""
 
     key: ApiKey
-    #: all that it may see
+    #: beside these two only what is asked for with `workspace_id` may be used of it
+    dialer: Dialer
+    #: loads and controls, in documents that name things
     workspace: Workspace
+    #: what it may see, and change by id
+    portfolio: Portfolio
+
+    @property
+    def workspace_id(self) -> str:
+        return self.key.workspace_id
 
     def may(self, scope: Scope) -> bool:
         return self.key.may(scope)
@@ -84,4 +93,4 @@ def _admitted(request: Request, shown: _Shown, scope: Scope) -> Caller:
         raise Problem(Kind.THROTTLED, "TOO_MANY_REQUESTS", message, headers={"Retry-After": str(wait)})
     if not key.may(scope):
         raise Problem(Kind.FORBIDDEN, "SCOPE_MISSING", f"the key lacks the scope {scope.value}")
-    return Caller(key, dialer.within(key.workspace_id))
+    return Caller(key, dialer, dialer.within(key.workspace_id), dialer.portfolio(key.workspace_id))

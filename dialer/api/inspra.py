@@ -18,7 +18,6 @@ from dialer.api.inspra_bodies import BATCH, LOAD, TEST, BatchNamed, LoadJson, Te
 from dialer.api.problems import ANY_BODY, Dialect, Kind, Problem, camel, listed
 from dialer.domain.client import Scope
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt
-from dialer.domain.spec import BatchNameSpec
 from dialer.errors import FieldError
 
 #: A header names so many of them; the counts are complete.
@@ -61,9 +60,7 @@ def _load(who: Caller, body: Document) -> Response:
 
 
 def _controlled(who: Caller, body: Document, action: str) -> Response:
-    named = BatchNameSpec.read(who.workspace.own(body))
-    batch = who.workspace.named(named.agent_id, named.batch_ref)
-    return Response(headers=_standing(who.workspace.control(batch, action)))
+    return Response(headers=_standing(who.workspace.control(body, action)))
 
 
 def _receipt(receipt: LoadReceipt) -> dict[str, str]:
@@ -168,9 +165,7 @@ def _routes(let_in: Callable[[Scope], Any], tag: str) -> APIRouter:
         """Go on with this batch, whoever paused it."""
         return _controlled(who, body, "resume")
 
-    @router.post(
-        "/terminate-batch", responses=problems | _STANDING, openapi_extra=takes(BatchNamed, batch=BATCH)
-    )
+    @router.post("/terminate-batch", responses=problems | _STANDING, openapi_extra=takes(BatchNamed, batch=BATCH))
     def terminate_batch(who: Caller = controller, body: Document = name) -> Response:
         """End this batch for good: it can be neither resumed nor loaded again."""
         return _controlled(who, body, "terminate")

@@ -16,12 +16,15 @@ from starlette.exceptions import HTTPException
 
 from dialer.domain.fields import snake
 from dialer.errors import (
+    AccountShort,
+    BatchBegun,
     BatchTerminated,
     DialerError,
     FieldError,
     InvalidInput,
     LedgerUnreachable,
     LoadRefused,
+    ProviderFails,
     RedisUnreachable,
     SchemaOutdated,
     Unknown,
@@ -127,8 +130,12 @@ def problem_of(error: Exception) -> Problem:
             first = error.errors[0]
             return Problem(Kind.INVALID, first.code, first.message, field=first.field, errors=error.errors)
         # 400, not 409: to a client such as our own adapters 409 means that a call may have been placed.
-        case InvalidInput() | BatchTerminated():
+        case InvalidInput() | BatchTerminated() | BatchBegun():
             return Problem(Kind.INVALID, error.code, error.message)
+        case AccountShort():
+            return Problem(Kind.NO_CREDIT, error.code, error.message)
+        case ProviderFails():
+            return Problem(Kind.UPSTREAM, error.code, error.message)
         case Unknown():
             return Problem(Kind.NOT_FOUND, error.code, error.message)
         case LedgerUnreachable() | RedisUnreachable() | SchemaOutdated():

@@ -221,10 +221,10 @@ class Dialer:
     def portfolio(self, workspace_id: str) -> Portfolio:
         """What clients of the HTTP dialects see and change of this workspace."""
         return Portfolio(self._desk, workspace_id)
+
     def within(self, workspace_id: str) -> Workspace:
         """The dialer as whoever loads and controls batches of this workspace by their names sees it."""
         return Workspace(self, workspace_id)
-
 
     def find_batch(self, name: str) -> Batch:
         """By batch id, or by WORKSPACE/AGENT/REF; BatchUnknown."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from dialer.domain.placement import Account
 from dialer.domain.receipt import LoadReceipt
+from dialer.domain.reference import as_id
 from dialer.domain.spec import BatchSpec, CallSpec
 from dialer.domain.view import BatchQuery, BatchView, CallQuery, CallView, Edit
 from dialer.engine import editing
@@ -33,7 +33,7 @@ class Portfolio:
 
     def batch(self, batch_id: str) -> BatchView:
         """BatchUnknown: also for a test call's, a single call's, and one that was deleted."""
-        known = _id_of(batch_id)
+        known = as_id(batch_id)
         found = self._desk.ledger.views.batch(self.workspace_id, known) if known else None
         if found is None:
             raise BatchUnknown(f"no batch {batch_id!r:.100} is in workspace {self.workspace_id!r:.100}")
@@ -70,7 +70,7 @@ class Portfolio:
 
     def call(self, call_id: str) -> CallView:
         """CallUnknown."""
-        known = _id_of(call_id)
+        known = as_id(call_id)
         found = self._desk.ledger.views.call(self.workspace_id, known) if known else None
         if found is None:
             raise CallUnknown(f"no call {call_id!r:.100} is in workspace {self.workspace_id!r:.100}")
@@ -79,7 +79,7 @@ class Portfolio:
     def calls(self, wanted: CallQuery) -> list[CallView]:
         """Newest first, test calls and single calls included."""
         self._check(wanted.workspace_id)
-        if wanted.batch_id is not None and _id_of(wanted.batch_id) is None:
+        if wanted.batch_id is not None and as_id(wanted.batch_id) is None:
             return []
         return self._desk.ledger.views.calls(wanted)
 
@@ -107,10 +107,3 @@ class Portfolio:
 
     def _may_use(self, account: Account) -> bool:
         return not account.workspaces or self.workspace_id in account.workspaces
-
-
-def _id_of(text: str) -> str | None:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None

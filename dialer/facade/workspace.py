@@ -1,27 +1,20 @@
-"""`dialer.within(workspace_id)`: the dialer as one workspace sees it; what is not its own is not there."""
+"""`dialer.within(workspace_id)`: loads and controls of one workspace, in documents that may name it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from dialer.domain.batch import Batch
-from dialer.domain.call import CallRecord
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt
-from dialer.domain.reference import as_id
-from dialer.domain.spec import BatchSpec, TestCallSpec
-from dialer.domain.status import BatchStatus
-from dialer.errors import BatchUnknown, CallUnknown, WorkspaceUnknown, shown
+from dialer.domain.spec import BatchNameSpec, BatchSpec, TestCallSpec
+from dialer.errors import WorkspaceUnknown, shown
 
 if TYPE_CHECKING:
     from dialer.facade.dialer import Dialer
 
 
 class Workspace:
-    """Whoever comes with a key acts through this: no query of a dialect names a workspace by itself.
-
-    Another workspace's batch or call raises the same error, in the same words, as one that never was.
-    """
+    """A document that names another workspace is refused as one that names none that is known; `portfolio` reads."""
 
     def __init__(self, dialer: Dialer, workspace_id: str) -> None:
         self._dialer = dialer
@@ -45,34 +38,8 @@ class Workspace:
         """`Dialer.test_call`."""
         return self._dialer.test_call(TestCallSpec.read(self.own(document)))
 
-    def batch(self, batch_id: str) -> Batch:
-        """BatchUnknown."""
-        known = as_id(batch_id)
-        try:
-            batch = self._dialer.find_batch(known) if known else None
-        except BatchUnknown:
-            batch = None
-        if batch is None or batch.terms.name.workspace_id != self.workspace_id:
-            raise BatchUnknown(f"no batch {shown(batch_id, 80)}")
-        return batch
-
-    def named(self, agent_id: str, batch_ref: str) -> Batch:
-        """By the name that its user gave it; BatchUnknown."""
-        return self._dialer.named_batch(self.workspace_id, agent_id, batch_ref)
-
-    def control(self, batch: Batch, action: str) -> ControlReceipt:
-        """start | pause | resume | terminate."""
-        return self._dialer.control_batch(self.batch(batch.batch_id), action)
-
-    def status(self, batch_id: str) -> BatchStatus:
-        return self._dialer.status(self.batch(batch_id).batch_id)
-
-    def call(self, call_id: str) -> tuple[CallRecord, Batch]:
-        """The call and its batch; CallUnknown."""
-        try:
-            call, batch = self._dialer.find_call(call_id)
-        except CallUnknown:
-            batch = None
-        if batch is None or batch.terms.name.workspace_id != self.workspace_id:
-            raise CallUnknown(f"no call {shown(call_id, 80)}")
-        return call, batch
+    def control(self, document: Mapping[str, object], action: str) -> ControlReceipt:
+        """start | pause | resume | terminate the batch of that name; LoadRefused, BatchUnknown, BatchTerminated."""
+        named = BatchNameSpec.read(self.own(document))
+        batch = self._dialer.named_batch(self.workspace_id, named.agent_id, named.batch_ref)
+        return self._dialer.control_batch(batch, action)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dialer.api.inspra_bodies import LOAD, TEST
+from dialer.api.inspra_bodies import LOAD
 from tests.integration.api.conftest import Served
 
 NAME = {"workspaceId": "acme", "agentId": "agent-7", "batchRef": "spring"}
