@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
-from dialer.errors import InvalidInput
+from dialer.errors import InvalidInput, shown
 
 
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file (`-` = standard input); InvalidInput FILE_INVALID when there is none."""
     text = read_text(path)
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, object_pairs_hook=_named_once, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise _invalid(path, f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -49,6 +50,14 @@ def read_text(path: Path) -> str:
 
 def _invalid(path: Path, problem: str) -> InvalidInput:
     return InvalidInput(f"{path}: {problem}", code="FILE_INVALID")
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{shown(name, 80)} is given twice in one object")
+    return found
 
 
 def _refuse_constant(word: str) -> NoReturn:

@@ -104,7 +104,8 @@ def _error_records(error: DialerError) -> list[dict[str, Any]]:
 
 def _say_usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
-    complain(f"error: {error.format_message()}")
+    if message := error.format_message().strip():  # none where only the help was asked for, and shown
+        complain(f"error: {message}")
     if context is not None:
         complain(f"see `{context.command_path} --help`")
     return REFUSED

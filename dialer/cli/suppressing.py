@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from dialer.cli.documents import read_text
 from dialer.cli.failures import FAILED, complain
 from dialer.cli.options import AsJson, CountryOption, WorkspaceOption, instant_of, phone_of
 from dialer.cli.render import print_json, print_table, warn
+from dialer.clock import SystemClock
 from dialer.domain.call import Suppression
 from dialer.domain.phone import parse_phone
 from dialer.domain.receipt import Rejection
@@ -135,7 +137,10 @@ def import_entries(
     """
     desk = take_seat(ctx, as_json)
     last = instant_of(until, "--until")
-    rows = list(_rows_of(read_text(file), Suppression("", reason, workspace, last), country))
+    now = SystemClock().utc()
+    if last is not None and last <= now:
+        raise typer.BadParameter(f"{last.isoformat()} has passed", param_hint="--until")
+    rows = list(_rows_of(read_text(file), Suppression("", reason, workspace, last), country, now))
     entries = list({row.phone: row for row in rows if isinstance(row, Suppression)}.values())
     unreadable = [row for row in rows if isinstance(row, Rejection)]
     with desk.open_dialer() as dialer:
@@ -152,7 +157,7 @@ def import_entries(
         raise typer.Exit(FAILED)
 
 
-def _rows_of(text: str, usual: Suppression, country: str | None) -> Iterator[Suppression | Rejection]:
+def _rows_of(text: str, usual: Suppression, country: str | None, now: datetime) -> Iterator[Suppression | Rejection]:
     """Entries and unreadable rows in order; row numbers are lines of the file."""
     reader = csv.reader(io.StringIO(text, newline=""))
     columns: list[str] = ["phone"]
@@ -164,7 +169,7 @@ def _rows_of(text: str, usual: Suppression, country: str | None) -> Iterator[Sup
         if is_first and "phone" in header:
             columns = header
         else:
-            yield _entry(reader.line_num, dict(zip(columns, row, strict=False)), usual, country)
+            yield _entry(reader.line_num, dict(zip(columns, row, strict=False)), usual, country, now)
         is_first = False
 
 
@@ -179,7 +184,9 @@ def _rows(reader: Any) -> Iterator[list[str]]:
             yield [f"({error})"]
 
 
-def _entry(line: int, row: dict[str, str], usual: Suppression, country: str | None) -> Suppression | Rejection:
+def _entry(
+    line: int, row: dict[str, str], usual: Suppression, country: str | None, now: datetime
+) -> Suppression | Rejection:
     phone = row.get("phone", "").strip()
     try:
         number = parse_phone(phone, country=country)
@@ -188,4 +195,6 @@ def _entry(line: int, row: dict[str, str], usual: Suppression, country: str | No
         return Rejection(line, phone, error.code, error.message)
     except typer.BadParameter as error:
         return Rejection(line, phone, "TIMESTAMP_INVALID", error.message)
+    if until is not None and until <= now:  # it would lift what stands, and hold nothing
+        return Rejection(line, phone, "WINDOW_PAST", f"until {until.isoformat()} has passed")
     return replace(usual, phone=number, reason=row.get("reason", "").strip() or usual.reason, until=until)

@@ -86,12 +86,10 @@ class Load:
     def _check_opens(self, zones: CohortZones, now: datetime) -> None:
         opens = self._openings.get(zones)
         if opens is None:
-            hours = timetable(self.terms, zones, self.desk.rules.legal_hours)
-            opens = hours.next_open(max(self.terms.nbf, now), self.terms.exp) is not None
+            opens = _ever_opens(self.desk, self.terms, zones, now)
             self._openings[zones] = opens
         if not opens:
-            where = ", ".join(dict.fromkeys(zones.rules + zones.legal))
-            raise RowError("NEVER_OPEN", f"no dialable minute between nbf and exp in {where}")
+            raise RowError("NEVER_OPEN", _never_open(zones))
 
     def _reject(self, rejection: Rejection) -> None:
         self.counts["rejected"] += 1
@@ -130,6 +128,15 @@ class Load:
             zones=_zone_counts(self.zones),
             **counts,
         )
+
+
+def _ever_opens(desk: Switchboard, terms: BatchTerms, zones: CohortZones, now: datetime) -> bool:
+    return timetable(terms, zones, desk.rules.legal_hours).next_open(max(terms.nbf, now), terms.exp) is not None
+
+
+def _never_open(zones: CohortZones) -> str:
+    where = ", ".join(dict.fromkeys(zones.rules + zones.legal))
+    return f"no dialable minute between nbf and exp in {where}"
 
 
 def _zone_counts(zones: Counter[CohortZones]) -> dict[str, int]:
@@ -186,10 +193,11 @@ def load(
     return work.receipt([*_warnings(desk, work), *unheard, *wake(desk)])
 
 
-def _check_country(country: str | None) -> None:
-    if country is not None and country not in phonenumbers.SUPPORTED_REGIONS:
-        message = "expected a two-letter country code such as AU"
-        raise LoadRefused([FieldError("FIELD_TYPE", "country", country, message)])
+def _check_country(country: object) -> None:
+    if country is None or (isinstance(country, str) and country.upper() in phonenumbers.SUPPORTED_REGIONS):
+        return
+    message = f"expected a two-letter country code such as AU, got {shown(country)}"
+    raise LoadRefused([FieldError("FIELD_TYPE", "country", shown(country), message)])
 
 
 def _warnings(desk: Switchboard, work: Load) -> list[str]:
@@ -218,7 +226,10 @@ def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, b
     agent = desk.ledger.agents.find(spec.workspace_id, spec.agent_id)
 
     def merge(_: Batch | None, now: datetime) -> BatchTerms:
-        return test_terms(spec, name, call.phone, desk, agent, now)
+        terms = test_terms(spec, name, call.phone, desk, agent, now)
+        if not _ever_opens(desk, terms, call.zones, now):
+            raise LoadRefused([FieldError("NEVER_OPEN", "phone", spec.phone, _never_open(call.zones))])
+        return terms
 
     opened = desk.ledger.loads.open(None, merge, span_finder(desk.rules), resume=False)
     reached("test_call.opened")

@@ -107,6 +107,10 @@ def variables_text(value: object) -> str | None:
     try:
         text = json.dumps(dict(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
+    except UnicodeEncodeError:  # of a file, too, whose undecodable bytes came as surrogates
+        raise RowError(
+            "VARIABLES_NOT_OBJECT", "expected UTF-8: it holds bytes or lone surrogates that are none"
+        ) from None
     except (TypeError, ValueError, RecursionError) as error:
         raise RowError("VARIABLES_NOT_OBJECT", f"cannot be written as JSON: {str(error)[:120]}") from None
     if size > VARIABLES_LIMIT:

@@ -148,7 +148,9 @@ def read_batch(desk: Switchboard, document: object) -> BatchSpec:
     try:
         return BatchSpec.read(document)
     except LoadRefused as refused:
-        further = _refused_of_the_rest(desk, document, refused.errors) if isinstance(document, Mapping) else []
+        if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
+            raise
+        further = _refused_of_the_rest(desk, document, refused.errors)
         raise LoadRefused([*refused.errors, *further]) from None
 
 

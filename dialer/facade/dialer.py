@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
@@ -16,7 +17,7 @@ from dialer.domain.phone import parse_phone
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt
 from dialer.domain.reference import as_id
 from dialer.domain.spec import BatchSpec, TestCallSpec
-from dialer.domain.states import CloseReason, HoldScope
+from dialer.domain.states import HoldScope
 from dialer.domain.status import AccountStatus, BatchStatus, CheckLine, Explanation, ReconcileReport, ZoneWeek
 from dialer.engine import control, ingest, trust, watch
 from dialer.engine.explain import explain, weeks
@@ -27,6 +28,7 @@ from dialer.engine.signalling import wake
 from dialer.engine.terms import read_batch
 from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, CallUnknown, FieldError, LoadRefused
+from dialer.facade import words
 from dialer.facade.agents import Agents
 from dialer.facade.contacts import Contacts
 from dialer.facade.keys import Keys
@@ -145,6 +147,7 @@ class Dialer:
 
     def batches(self, workspace_id: str | None = None, state: str | None = None) -> list[BatchStatus]:
         """Newest first; `state` in the contract's words, e.g. running."""
+        words.one_of(state, words.BATCH_STATES, "state")
         found: list[BatchStatus] = []
         after: str | None = None
         while page := self._desk.ledger.batches.page(workspace_id, state, after):
@@ -161,13 +164,12 @@ class Dialer:
         phone: str | None = None,
     ) -> Iterator[CallRecord]:
         """In load order, attempts included, streamed. `state` takes close reasons too, e.g. unresolved."""
-        if batch_id is not None:
-            self._batch(batch_id)
-        after: str | None = None
-        read = self._desk.ledger.reading.calls
-        while page := read(batch_id, phone=phone, state=state, outcome=outcome, after=after):
-            yield from page
-            after = page[-1].call_id
+        known = None if batch_id is None else self._batch(batch_id).batch_id
+        words.one_of(state, words.CALL_WORDS, "state")
+        words.one_of(outcome, words.OUTCOMES, "outcome")
+        number = None if phone is None else parse_phone(phone)
+        read = partial(self._desk.ledger.reading.calls, known, phone=number, state=state, outcome=outcome)
+        return _paged(read)
 
     def explain(self, batch_id: str, phone: str) -> Explanation:
         """Why this number is not being dialed now, and when it will be; CallUnknown."""
@@ -183,11 +185,9 @@ class Dialer:
         self, phone: str, reason: str, until: datetime | None = None, workspace_id: str | None = None
     ) -> list[str]:
         """Do not call: for one workspace, or for all; returns calls under way, which cannot be stopped."""
-        if until is not None and until.tzinfo is None:
-            raise LoadRefused([FieldError("TIMESTAMP_NAIVE", "until", until.isoformat(), "expected an offset")])
-        number = parse_phone(phone)
-        self._desk.ledger.suppressions.add([Suppression(number, reason, workspace_id, until)])
-        return self._desk.ledger.suppressions.under_way(number)
+        entry = words.suppression(phone, reason, until, workspace_id, self._desk.ledger.now())
+        self._desk.ledger.suppressions.add([entry])
+        return self._desk.ledger.suppressions.under_way(entry.phone)
 
     def suppress_all(self, entries: Sequence[Suppression]) -> None:
         """Many at once, in one commit; their numbers must be E.164 already."""
@@ -255,7 +255,8 @@ class Dialer:
 
     def requeue(self, batch_id: str, reason: str, by: str = "user") -> int:
         """Closed calls of that reason (rejected, unresolved, expired) become dialable again; how many."""
-        moved = self._desk.ledger.decisions.requeue(self._batch(batch_id).batch_id, CloseReason(reason), by)
+        wanted = words.requeued(reason)
+        moved = self._desk.ledger.decisions.requeue(self._batch(batch_id).batch_id, wanted, by)
         wake(self._desk)
         return moved
 
@@ -263,7 +264,8 @@ class Dialer:
         """An operator's word on unknown and unresolved calls, one or all of a batch; `placed=False` makes them dialable
         again. Recorded with who and when; how many."""
         batch = self._batch(batch_id)
-        resolved = self._desk.ledger.decisions.resolve(batch.batch_id, call_id, placed, by)
+        only = None if call_id is None else self._call_within(batch, call_id)
+        resolved = self._desk.ledger.decisions.resolve(batch.batch_id, only, placed, by)
         reached("resolve.decided")
         for account, reference in resolved:
             if reference:  # one that was set aside before its first claim has none
@@ -278,16 +280,14 @@ class Dialer:
 
     def restored(self, taken_at: datetime) -> RestoreReport:
         """After restoring a backup of `taken_at` (aware): what could have been dialed since becomes unknown."""
-        if taken_at.tzinfo is None:
-            raise LoadRefused([FieldError("TIMESTAMP_NAIVE", "taken_at", taken_at.isoformat(), "expected an offset")])
-        report = trust.restored(self._desk, taken_at)
+        report = trust.restored(self._desk, words.instant(taken_at, "taken_at"))
         wake(self._desk)
         return report
 
     def windows(self, batch_id: str, days: int = 7) -> list[ZoneWeek]:
         """Open spans per zone set, from now on."""
-        now = self._desk.ledger.now()
-        return weeks(self._desk, self._batch(batch_id), now, now + timedelta(days=days))
+        ahead, now = words.days(days), self._desk.ledger.now()
+        return weeks(self._desk, self._batch(batch_id), now, now + ahead)
 
     def reconcile(self, batch_id: str) -> ReconcileReport:
         """Ask the providers about a batch's live attempts now."""
@@ -311,6 +311,8 @@ class Dialer:
         if account is not None and account not in self._desk.accounts:
             message = f"expected one of {', '.join(sorted(self._desk.accounts))}"
             raise LoadRefused([FieldError("PROVIDER_UNKNOWN", "account", account, message)])
+        if workspace_id is not None:  # an empty one would reach everybody
+            words.name(workspace_id, "workspace_id")
         scope = HoldScope.WORKSPACE if workspace_id else HoldScope.ACCOUNT if account else HoldScope.ALL
         key = workspace_id or account or ""
         in_flight, warnings = control.press(self._desk, scope, key, on)
@@ -331,9 +333,22 @@ class Dialer:
             raise BatchUnknown(f"no batch {batch_id!r:.100}: expected a batch id, or WORKSPACE/AGENT/REF")
         return batch
 
+    def _call_within(self, batch: Batch, call_id: str) -> str:
+        told = self._explained(call_id)
+        if told.batch_id != batch.batch_id:
+            raise CallUnknown(f"batch {batch.batch_id} has no call {call_id!r:.100}")
+        return told.call_id
+
     def _explained(self, call_id: str) -> Explanation:
         known = as_id(call_id)
         found = self._desk.ledger.reading.call(known) if known else None
         if found is None:
             raise CallUnknown(f"no call {call_id!r:.100}")
         return explain(self._desk, *found)
+
+
+def _paged(read: Callable[..., Sequence[CallRecord]]) -> Iterator[CallRecord]:
+    after: str | None = None
+    while page := read(after=after):
+        yield from page
+        after = page[-1].call_id

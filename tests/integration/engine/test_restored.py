@@ -11,7 +11,7 @@ import pytest
 from dialer.domain.placement import NotTold
 from dialer.domain.states import BatchState, CallState, CloseReason
 from dialer.engine import trust
-from dialer.errors import LoadRefused
+from dialer.errors import InvalidInput, LoadRefused
 from tests.integration.engine.rig import DAY, HOUR, MINUTE, SECOND, Rig, phone, phones
 
 PHONE = phone(0)
@@ -317,7 +317,7 @@ def test_a_future_instant_is_refused_and_changes_nothing(rig: Rig) -> None:
     batch = rig.load([PHONE])
     with pytest.raises(LoadRefused, match="lies in the future"):
         rig.dialer.restored(rig.now + HOUR)
-    with pytest.raises(LoadRefused, match="TIMESTAMP_NAIVE"):
+    with pytest.raises(InvalidInput, match="TIMESTAMP_NAIVE"):
         rig.dialer.restored(rig.now.replace(tzinfo=None))
     assert rig.call(batch).state is CallState.READY
     assert rig.ledger.trust.doubt() is None

@@ -136,6 +136,20 @@ def test_a_window_in_the_past_is_refused(rig: Rig) -> None:
         a_test_call(rig, nbf=rig.now - 2 * HOUR, exp=rig.now - HOUR)
 
 
+@pytest.mark.parametrize("timezone", ["Australia/Melbourne", None])
+def test_one_that_could_never_go_out_is_refused_and_nothing_is_written(rig: Rig, timezone: str | None) -> None:
+    with pytest.raises(LoadRefused, match="NEVER_OPEN") as refused:
+        a_test_call(rig, block_rules=["*|0000-2400"], timezone=timezone)
+    assert [error.code for error in refused.value.errors] == ["NEVER_OPEN"]
+    assert rig.dialer.batches() == []
+
+
+def test_one_whose_legal_hours_never_come_is_refused(new_rig: NewRig) -> None:
+    rig = new_rig(rules=HouseRules(legal_hours=("Sun|0900-1000",)))
+    with pytest.raises(LoadRefused, match="NEVER_OPEN"):
+        a_test_call(rig, exp=rig.now + HOUR)
+
+
 def test_one_channel_is_kept_for_test_calls(new_rig: NewRig) -> None:
     rig = new_rig(accounts={"au": an_account(channels=3)})
     rig.load(phones(10))

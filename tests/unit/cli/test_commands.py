@@ -338,7 +338,7 @@ def test_an_import_takes_the_good_rows_and_lists_the_others(shell: Shell, dialer
     path = tmp_path / "list.csv"
     path.write_text(
         '\ufeffName,Phone,reason,until\n"A\nB",02 7813 2035,asked,\n,nope,,\n'
-        ",+61412345678,,2026-12-01T00:00:00Z\n,+61412345679,,soon\n"
+        ",+61412345678,,2999-12-01T00:00:00Z\n,+61412345679,,soon\n,+61412345680,,2020-01-01T00:00:00Z\n"
     )
     told = shell("suppress", "import", str(path), "--country", "AU", "--reason", "usual", "--workspace", "acme")
     first, second = dialer.said("suppress_all")
@@ -350,7 +350,16 @@ def test_an_import_takes_the_good_rows_and_lists_the_others(shell: Shell, dialer
     assert [line.split(":")[:2] for line in told.stderr.splitlines()] == [
         ["row 4", " PHONE_NOT_E164"],
         ["row 6", " TIMESTAMP_INVALID"],
+        ["row 7", " WINDOW_PAST"],
     ]
+    assert shell("suppress", "import", str(path), "--until", "2020-01-01T00:00:00Z").exit_code == 2
+
+
+def test_a_group_without_a_command_shows_its_help_and_no_empty_error(shell: Shell) -> None:
+    told = shell("suppress")
+    assert told.exit_code == 2
+    assert "import" in told.stdout + told.stderr
+    assert "error:" not in told.stderr
 
 
 def test_an_import_takes_a_number_a_line(shell: Shell, dialer: FakeDialer) -> None:

@@ -136,6 +136,7 @@ def test_check_says_that_the_ledger_cannot_be_opened(shell: Shell, dialer: FakeD
         (b'{"a": "\xe9"}', "is not UTF-8 text, at byte 7"),
         (b'{"a": NaN}', "NaN is no JSON number"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
+        (b'{"a": [{"ref": 1, "ref": 2}]}', "'ref' is given twice in one object"),
     ],
 )
 @pytest.mark.parametrize("command", ["load", "test-call"])
