@@ -6,14 +6,16 @@ picked up would ring people twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Literal, cast
 
 from dialer.domain.batch import Batch
 from dialer.domain.call import AttemptRecord, CallRecord
 from dialer.domain.states import BatchState, CallState, CloseReason, Outcome
+
+State = Literal["draft", "scheduled", "running", "paused", "completed", "terminated"]
 
 
 class Stage(StrEnum):
@@ -119,6 +121,13 @@ class BatchView:
         return self.batch.terms.title or self.batch.terms.name.batch_ref
 
     @property
+    def state(self) -> State:
+        """The contract's word for its state."""
+        if self.batch.state is BatchState.ACTIVE:
+            return "scheduled" if self.batch.terms.nbf > self.now else "running"
+        return cast(State, self.batch.state.value)
+
+    @property
     def stage(self) -> Stage:
         if self.batch.state is BatchState.DRAFT:
             return Stage.DRAFT
@@ -184,10 +193,25 @@ def single_ref(ref: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Single:
+    """One call as a client asks for it, outside any list."""
+
+    workspace_id: str
+    agent_id: str
+    phone: Any
+    #: a uuid that names it: repeating it makes nothing twice
+    ref: str
+    #: as the account's phone_numbers table names a caller ID, or E.164; None = the agent's or the account's
+    phone_number_id: str | None = None
+    #: a contact, what is known of which travels as variables
+    contact_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """What a client wants changed of a batch that has not begun; None = as it is."""
 
     name: str | None = None
     starts_at: datetime | None = None
     timezone: str | None = None
-    stage: Stage | None = field(default=None)
+    stage: Stage | None = None

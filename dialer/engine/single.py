@@ -6,21 +6,29 @@ afterwards (hours, pace, channels) holds it as any other, for a day at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from dialer.domain.batch import BatchName
 from dialer.domain.client import Agent
 from dialer.domain.placement import Account
+from dialer.domain.reference import as_id
 from dialer.domain.spec import BatchSpec, CallSpec
 from dialer.domain.states import StopKind
-from dialer.domain.view import CallView, single_ref
+from dialer.domain.view import CallView, Single, single_ref
+from dialer.engine.contacts import variables_of
 from dialer.engine.house import BALANCE_STALE
 from dialer.engine.terms import find_account, wanted_account
 from dialer.engine.whole import load_whole
-from dialer.errors import AccountShort, FieldError, LoadRefused, PhoneNumberUnknown, ProviderFails
+from dialer.errors import (
+    AccountShort,
+    ContactUnknown,
+    FieldError,
+    LoadRefused,
+    PhoneNumberUnknown,
+    ProviderFails,
+    shown,
+)
 from dialer.ports import Switchboard
 from dialer.ports.ledger import AccountState
 
@@ -28,24 +36,8 @@ from dialer.ports.ledger import AccountState
 LIFE = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Single:
-    """One call as a client asks for it."""
-
-    workspace_id: str
-    agent_id: str
-    phone: str
-    #: names it: repeating it makes nothing twice
-    ref: str
-    #: as the account's phone_numbers table names a caller ID, or E.164; None = the agent's or the account's
-    phone_number_id: str | None = None
-    variables: Mapping[str, Any] | None = None
-    #: of the contact that it is linked to
-    contact_id: str | None = None
-
-
 def place_single(desk: Switchboard, wanted: Single) -> CallView:
-    """LoadRefused, PhoneNumberUnknown, AccountShort, ProviderFails: nothing was written."""
+    """LoadRefused, ContactUnknown, PhoneNumberUnknown, AccountShort, ProviderFails: nothing was written."""
     agent = desk.ledger.agents.find(wanted.workspace_id, wanted.agent_id)
     account = _account(desk, wanted, agent)
     spec = BatchSpec(
@@ -59,12 +51,22 @@ def place_single(desk: Switchboard, wanted: Single) -> CallView:
     )
     if desk.ledger.batches.find(_name_of(spec)) is None:
         check_guards(desk, account)
-    batch, _ = load_whole(desk, spec, [CallSpec(phone=wanted.phone, variables=wanted.variables or None)])
+    batch, _ = load_whole(desk, spec, [CallSpec(phone=wanted.phone, variables=_variables(desk, wanted))])
     [record] = desk.ledger.reading.calls(batch.batch_id, limit=1)
     view = desk.ledger.views.call(wanted.workspace_id, record.call_id)
     if view is None:
         raise AssertionError("a call that was just loaded is not there")
     return view
+
+
+def _variables(desk: Switchboard, wanted: Single) -> dict[str, Any] | None:
+    if wanted.contact_id is None:
+        return None
+    contact_id = as_id(wanted.contact_id)
+    contact = desk.ledger.contacts.find(wanted.workspace_id, contact_id) if contact_id else None
+    if contact is None:
+        raise ContactUnknown(f"no contact {shown(wanted.contact_id)} is in workspace {shown(wanted.workspace_id)}")
+    return variables_of(contact) or None
 
 
 def _name_of(spec: BatchSpec) -> BatchName:

@@ -27,7 +27,7 @@ class Agents:
 
     def get(self, workspace_id: str, agent_id: str) -> Agent:
         """AgentUnknown."""
-        found = self._desk.ledger.agents.find(workspace_id, agent_id)
+        found = self._desk.ledger.agents.find(workspace_id, agent_id) if "\0" not in agent_id else None
         if found is None:
             raise AgentUnknown(f"no agent {agent_id!r:.100} is registered in workspace {workspace_id!r:.100}")
         return found

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 
+from dialer.domain.call import CallRecord
+from dialer.domain.client import Agent, Contact
 from dialer.domain.placement import Account
 from dialer.domain.receipt import LoadReceipt
 from dialer.domain.reference import as_id
 from dialer.domain.spec import BatchSpec, CallSpec
-from dialer.domain.view import BatchQuery, BatchView, CallQuery, CallView, Edit
+from dialer.domain.view import BatchQuery, BatchView, CallQuery, CallView, Edit, Single
 from dialer.engine import editing
-from dialer.engine.single import Single, place_single
+from dialer.engine.single import place_single
 from dialer.engine.whole import load_whole
 from dialer.errors import BatchUnknown, CallUnknown
+from dialer.facade.agents import Agents
+from dialer.facade.contacts import Contacts
 from dialer.ports import Switchboard
 from dialer.ports.clients import Begun
 
@@ -25,9 +30,16 @@ class Portfolio:
         self._desk = desk
         self.workspace_id = workspace_id
 
-    def add_batch(self, spec: Mapping[str, object], rows: Sequence[CallSpec]) -> tuple[BatchView, LoadReceipt | None]:
-        """A new batch, taken whole or refused: LoadRefused. No receipt where it was loaded before."""
-        read = BatchSpec.read({**spec, "workspace_id": self.workspace_id})
+    def add_batch(
+        self, spec: Mapping[str, object], rows: Sequence[CallSpec], starts_at: datetime | None = None
+    ) -> tuple[BatchView, LoadReceipt | None]:
+        """A new batch, taken whole or refused: LoadRefused. No receipt where it was loaded before.
+
+        `starts_at` has passed: it is due now; None: now.
+        """
+        now = self._desk.ledger.now()
+        window = editing.window_from(starts_at or now, now, draft=spec.get("status") == "draft")
+        read = BatchSpec.read({**window, **spec, "workspace_id": self.workspace_id})
         batch, receipt = load_whole(self._desk, read, rows)
         return self.batch(batch.batch_id), receipt
 
@@ -90,6 +102,29 @@ class Portfolio:
         if account is None or not self._may_use(account):
             return None
         return next((state.balance for state in self._desk.ledger.accounts.all() if state.name == name), None)
+
+    def tasks(self, batch_id: str, after: str | None, limit: int) -> list[CallRecord]:
+        """Calls of a batch in load order; `after` = the last call id seen. BatchUnknown."""
+        known = None if after is None else as_id(after)
+        if after is not None and known is None:
+            return []
+        return self._desk.ledger.reading.calls(self.batch(batch_id).batch.batch_id, after=known, limit=limit)
+
+    def agents(self) -> Iterator[Agent]:
+        """Registered ones, by their ids."""
+        return Agents(self._desk).entries(self.workspace_id)
+
+    def agent(self, agent_id: str) -> Agent:
+        """AgentUnknown."""
+        return Agents(self._desk).get(self.workspace_id, agent_id)
+
+    def contacts(self, contact_list: str | None, limit: int) -> list[Contact]:
+        """Of one list (by id or name; ContactListUnknown), or of all, newest first."""
+        return list(islice(Contacts(self._desk).entries(self.workspace_id, contact_list), limit))
+
+    def add_contact(self, contact_list: str, contact: Mapping[str, object]) -> Contact:
+        """LoadRefused, ContactListUnknown."""
+        return Contacts(self._desk).add(self.workspace_id, contact_list, contact)
 
     def account(self, name: str) -> Account | None:
         return self._desk.accounts.get(name)

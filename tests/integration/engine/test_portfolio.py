@@ -10,15 +10,15 @@ import pytest
 from dialer.domain.placement import Capabilities
 from dialer.domain.spec import CallSpec
 from dialer.domain.states import BatchState, CallState, CloseReason, Outcome, StopKind
-from dialer.domain.view import BatchQuery, CallQuery, Edit, Stage
+from dialer.domain.view import BatchQuery, CallQuery, Edit, Single, Stage
 from dialer.engine.editing import DRAFT_LIFE, window_from
-from dialer.engine.single import Single
 from dialer.engine.terms import DEFAULT_LIFE
 from dialer.errors import (
     AccountShort,
     BatchBegun,
     BatchUnknown,
     CallUnknown,
+    ContactUnknown,
     LoadRefused,
     PhoneNumberUnknown,
     ProviderFails,
@@ -68,9 +68,9 @@ def test_a_list_with_a_mistake_is_refused_whole_and_every_mistake_is_named(rig: 
         CallSpec(),
     ]
     with pytest.raises(LoadRefused) as refused:
-        ours.add_batch(spec(exp="2020-01-01T00:00:00Z"), wrong)
+        ours.add_batch(spec(provider="uk"), wrong)
     assert [(error.code, error.field) for error in refused.value.errors] == [
-        ("WINDOW_PAST", "exp"),
+        ("PROVIDER_UNKNOWN", "provider"),
         ("PHONE_NOT_E164", "call_list.1.phone"),
         ("VARIABLES_NOT_OBJECT", "call_list.2.variables"),
         ("MAX_RETRIES_INVALID", "call_list.3.max_retries"),
@@ -108,13 +108,24 @@ def test_what_was_loaded_before_is_not_loaded_again_and_what_broke_off_is_gone_o
 
 
 def test_a_single_call_goes_out_at_once_in_a_batch_of_its_own(rig: Rig, ours: Portfolio) -> None:
-    view = ours.place(single(variables={"FIRST_NAME": "Kim"}))
+    rig.dialer.contacts.create_list("w1", "spring")
+    contact = rig.dialer.contacts.add("w1", "spring", {"phone": phone(0), "name": "Kim", "customFields": {"a": 1}})
+    view = ours.place(single(contact_id=contact.contact_id))
     rig.step()
     [placed] = rig.provider.placed
-    assert (placed.phone, dict(placed.variables)) == (phone(0), {"FIRST_NAME": "Kim"})
+    assert (placed.phone, dict(placed.variables)) == (phone(0), {"name": "Kim", "a": 1})
     assert view.batch.terms.exp == rig.now + DAY
     assert ours.batches(BatchQuery("w1")) == []
     assert [each.record.call_id for each in ours.calls(CallQuery("w1"))] == [view.record.call_id]
+
+
+def test_a_contact_of_somebody_else_is_none(rig: Rig, ours: Portfolio) -> None:
+    rig.dialer.contacts.create_list("w2", "spring")
+    theirs = rig.dialer.contacts.add("w2", "spring", {"phone": phone(0)})
+    for contact_id in (theirs.contact_id, "nobody"):
+        with pytest.raises(ContactUnknown):
+            ours.place(single(contact_id=contact_id))
+    assert rig.dialer.batches() == []
 
 
 def test_every_single_call_is_a_new_one_but_for_its_repeats(rig: Rig, ours: Portfolio) -> None:
