@@ -10,6 +10,8 @@ from dialer.errors import shown
 Network = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
 
+#: Kept for protocols; older Pythons take parts of it for public.
+_PROTOCOLS = ip_network("192.0.0.0/24")
 #: Prefixes under which an IPv6 address stands for an IPv4 one: NAT64's two, and the old "compatible" form.
 _TRANSLATED = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("::/96"))
 
@@ -36,6 +38,8 @@ def is_public(address: str) -> bool:
 
 
 def _is_public(one: _Address) -> bool:
+    if one in _PROTOCOLS:
+        return False
     closed = one.is_private or one.is_loopback or one.is_link_local or one.is_multicast or one.is_unspecified
     return one.is_global and not (closed or one.is_reserved or getattr(one, "is_site_local", False))
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
@@ -33,7 +33,7 @@ from dialer.domain.placement import (
     Placement,
     Sought,
 )
-from dialer.ports.voice import VoiceProvider
+from dialer.ports.voice import ReadsWebhooks, VoiceProvider
 from dialer.providers import registry
 from dialer.testing import fault_server
 from dialer.testing.fault_server import Act, FaultServer, drip, raw, said, written
@@ -94,6 +94,19 @@ SLOW: Mapping[str, Act] = {
     "dripping head": drip(written(200, {"id": "call-1"})),
     "dripping body": drip(written(200, {"id": "call-1", "padding": "x" * 1000}), 0.002),
 }
+
+#: Webhooks that nobody should send, and anybody may.
+HOSTILE: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"id": None, "data": None, "call": None},
+    {"data": [], "call": "call-1", "task": 7},
+    {"id": {"id": "call-1"}, "data": {"id": ["call-1"], "call": {"id": True}}},
+    {"id": "call\u0000", "name": "\ud800", "data": {"id": "\u202e", "batch_call_id": "", "name": " "}},
+    {"id": "x" * 10_000, "data": {"id": "x" * 256, "batch_call_id": "x" * 256, "to_number": "+" + "9" * 10_000}},
+    {"id": 10**400, "data": {"id": -1, "batch_call_id": 1.5, "toNumber": 61387772586}},
+    {"toNumber": {"phone": "+61387772586"}, "to_number": ["+61387772586"], "phone": "+1 (not) a number"},
+    {"eventId": {"a": 1}, "event_id": ["e"], "data": {"reference": {"r": 1}}},
+)
 
 
 def yes() -> bool:
@@ -335,6 +348,16 @@ class ProviderContract:
         for action in ("pause", "terminate", "resume"):
             order = ControlOrder(action, "w", "a", "november", exp=NOW)
             assert isinstance(provider.relay(order), Answer)
+
+    @pytest.mark.parametrize("told", HOSTILE, ids=lambda told: str(told)[:30])
+    def test_a_webhook_that_says_anything_at_all_is_read_without_raising(
+        self, serve: Callable[..., FaultServer], told: Mapping[str, Any]
+    ) -> None:
+        provider: object = self.provider(serve())
+        if isinstance(provider, ReadsWebhooks):
+            heard = provider.heard(told)
+            names = (heard.provider_call_id, heard.reference, heard.phone, heard.event_id)
+            assert all(name is None or 0 < len(name) <= 255 for name in names)
 
 
 def within(seconds: float, work: Callable[[], _T]) -> _T:

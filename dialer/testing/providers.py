@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
+from typing import Any
 
+from dialer.domain.notice import Heard
 from dialer.domain.placement import (
     Absent,
     Answer,
@@ -106,6 +108,11 @@ class FakeProvider:
             return told
         call_id = next((self._ids[name] for name in names if name in self._ids), None)
         return Found(call_id, self._known_progress(call_id)) if call_id else Absent()
+
+    def heard(self, told: Mapping[str, Any]) -> Heard:
+        """A webhook of its: `{"id": …, "reference": …, "phone": …, "event_id": …}`, each where it is given."""
+        names = {name: told.get(name) for name in ("reference", "phone", "event_id")}
+        return Heard(provider_call_id=told.get("id"), **names)
 
     def relay(self, order: ControlOrder) -> Answer:
         self.relayed.append(order)
