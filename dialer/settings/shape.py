@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, SecretStr, Tag, model_validator
 
@@ -199,7 +200,7 @@ class Settings(_Section):
     def webhook_address(self, name: str) -> str:
         """Where this account's provider is to send its webhooks, the secret in it; "" where it cannot be told."""
         secret = self.providers[name].webhook_secret.get_secret_value()
-        return f"{self.public_url}/webhooks/{name}/{secret}" if self.public_url and secret else ""
+        return f"{self.public_url}/webhooks/{name}/{quote(secret)}" if self.public_url and secret else ""
 
     def house_rules(self) -> HouseRules:
         """What holds for every batch. A single account is the default one without being named."""

@@ -158,6 +158,40 @@ def test_accounts_carry_what_their_adapters_read() -> None:
     }
 
 
+def test_an_adapter_is_told_where_to_send_webhooks_once_address_and_secret_are_known() -> None:
+    one = '[providers.own]\nkind = "acme"\nbase_url = "https://a.example"\n'
+    secret = 'webhook_secret = "a/b?c"\n'
+    public = 'public_url = "https://d.example/dialer/"\n'
+    told = {
+        text: configured(text).accounts()["own"] for text in (one, one + secret, public + one, public + one + secret)
+    }
+    assert [account.options.get("webhook_url") for account in told.values()] == [
+        None,
+        None,
+        None,
+        "https://d.example/dialer/webhooks/own/a/b%3Fc",
+    ]
+    assert len({fingerprint(account) for account in told.values()}) == 1, "no key of the account"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('public_url = "dialer.example"', "public_url: expected http://… or https://…"),
+        ('webhook_allow = ["localhost"]', "webhook_allow.0: 'localhost': expected an address or a network, such as"),
+        ('webhook_allow = ["10.0.0.1/8"]', "webhook_allow.0: '10.0.0.1/8': expected an address or a network, such as"),
+    ],
+)
+def test_a_mistake_about_webhooks_is_named(line: str, words: str) -> None:
+    (said,) = refused(line)
+    assert said.startswith(f"dialer.toml: {words}")
+
+
+def test_networks_for_webhooks_may_be_given_as_json_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIALER_WEBHOOK_ALLOW", '["10.0.0.0/8", "fd00::7"]')
+    assert configured("").webhook_allow == ("10.0.0.0/8", "fd00::7/128")
+
+
 def test_no_secret_shows_however_settings_are_printed() -> None:
     settings = configured('database_url = "postgresql://dialer:s3cret-db@db/dialer"\n' + ACCOUNTS)
     shown = "".join(

@@ -13,7 +13,7 @@ from celery import Celery
 from redis import Redis
 
 from workers.celery_app import SETTINGS
-from workers.lanes import TASK_NAME
+from workers.lanes import TASK_NAME, TELL_NAME
 
 redis_url = os.environ["BARE_REDIS_URL"]
 seconds = float(os.environ.get("BARE_TASK_SECONDS", "0"))
@@ -29,3 +29,8 @@ def dial(self: Any, call_id: str, push_seq: int) -> None:
     redis.rpush("started", f"{call_id} {push_seq} {lane} {time.monotonic()}")
     time.sleep(seconds)
     redis.rpush("ended", f"{call_id} {push_seq} {lane} {time.monotonic()}")
+
+
+@app.task(name=TELL_NAME)
+def tell(notice_id: str) -> None:
+    redis.rpush("ended", f"{notice_id} 0 notices {time.monotonic()}")

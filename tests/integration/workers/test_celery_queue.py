@@ -93,6 +93,18 @@ def test_lanes_are_served_strictly_in_their_order(queue: CeleryQueue, redis: Red
     assert queue.depths() == dict.fromkeys(Lane, 0)
 
 
+def test_notices_are_told_before_calls_that_wait_and_after_test_calls(
+    queue: CeleryQueue, redis: Redis, start_worker: StartWorker
+) -> None:
+    queue.push([*calls(Lane.NORMAL, 5, "normal"), *calls(Lane.TEST, 5, "test")])
+    queue.tell([f"notice-{number}" for number in range(5)])
+    assert (queue.untold(), queue.depths()[Lane.NORMAL]) == (5, 5)
+    start_worker(slots=1)
+    order = [name for name, *_ in rows(redis, "ended", 15)]
+    assert order == [f"{kind}-{number}" for kind in ("test", "notice", "normal") for number in range(5)]
+    assert queue.untold() == 0
+
+
 def test_late_acks_on_threads_do_not_stall(queue: CeleryQueue, redis: Redis, start_worker: StartWorker) -> None:
     """40 tasks of 50 ms on 4 slots are half a second of work; the stall that this guards against makes 9 of it."""
     start_worker(slots=4, task_seconds=0.05)
@@ -164,7 +176,7 @@ def test_a_redis_lost_amid_work_cuts_nothing_short_and_leaves_no_dump(
 def test_an_unreachable_redis_is_said_so_and_nothing_is_tried_twice() -> None:
     server = RedisServer(f"redis://127.0.0.1:{free_port()}/0")
     queue = CeleryQueue(server)
-    for ask in (lambda: queue.push(calls(Lane.LOW, 1)), queue.depths):
+    for ask in (lambda: queue.push(calls(Lane.LOW, 1)), queue.depths, lambda: queue.tell(["notice-1"]), queue.untold):
         with pytest.raises(RedisUnreachable):
             ask()
     server.close()
@@ -173,4 +185,5 @@ def test_an_unreachable_redis_is_said_so_and_nothing_is_tried_twice() -> None:
 def test_nothing_to_push_needs_no_redis() -> None:
     server = RedisServer(f"redis://127.0.0.1:{free_port()}/0")
     CeleryQueue(server).push([])
+    CeleryQueue(server).tell([])
     server.close()
