@@ -19,7 +19,7 @@ from threading import Event, Lock
 from dialer.errors import DialerError
 from dialer.ledger import migrate
 from dialer.settings import Settings, load_settings
-from workers import logs, programs
+from workers import logs, programs, serving
 from workers.celery_app import CONCURRENCY
 from workers.children import Child, end_in_order
 from workers.desk import open_desk
@@ -83,7 +83,7 @@ def make_ready(settings: Settings) -> None:
 
 def run(settings: Settings, redis: EmbeddedRedis | None) -> None:
     stopped = Event()
-    scheduler, *workers = children(settings)
+    heads, workers = children(settings)
 
     def on_signal(*_: object) -> None:
         if stopped.is_set():  # the second time: requests under way become unknown, and are asked about
@@ -95,28 +95,33 @@ def run(settings: Settings, redis: EmbeddedRedis | None) -> None:
         signal.signal(word, on_signal)
     try:
         while not stopped.wait(LOOK_SECONDS):
-            for child in (scheduler, *workers):
+            for child in (*heads, *workers):
                 child.mend()
             if redis is not None and not redis.is_running:
                 log().error("redis.died", then="started again")
                 redis.restart(empty=False)
     finally:
-        end_in_order([scheduler], workers)
+        end_in_order(heads, workers)
         log().info("up.stopped")
 
 
-def children(settings: Settings) -> list[Child]:
-    """The scheduler, then the workers; not started yet."""
+def children(settings: Settings) -> tuple[list[Child], list[Child]]:
+    """Scheduler and HTTP API, which bring work in, then the workers; not started yet."""
     deadlines = [account.deadline_seconds for account in settings.accounts().values()]
     patience = max(deadlines, default=0.0) + MARGIN_SECONDS
     write = Printer()
     if sys.stderr.isatty():
         os.environ["FORCE_COLOR"] = "1"  # for our children, who write to us and not to the terminal
-    return [
-        Child("scheduler", programs.scheduler(), write, MARGIN_SECONDS),
+    heads = [Child("scheduler", programs.scheduler(), write, MARGIN_SECONDS)]
+    if serving.is_installed():
+        heads.append(Child("serve", programs.serving(), write, MARGIN_SECONDS))
+    else:
+        log().warning("serve.not_installed", then='the HTTP API is left out: pip install "dialer[http]"')
+    workers = [
         Child("worker", programs.worker("worker", CONCURRENCY), write, patience),
         Child("tests", programs.test_worker(), write, patience),
     ]
+    return heads, workers
 
 
 class Printer:

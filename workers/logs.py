@@ -25,8 +25,11 @@ _KEY_NAMES = r"(?i)((?:proxy-)?authorization|x-api-key|x-api-secret|api_key|api_
 _KEY_NAME = re.compile(_KEY_NAMES)
 _KEY = re.compile(_KEY_NAMES + r"""(['"]?\s*[:=]\s*['"]?)((?:bearer|basic)\s+)?[^\s'",}]+""")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}")
+#: ours, wherever one turns up; and what stands in paths that carry a key or a webhook's secret
+_OWN_KEY = re.compile(r"oc_live_[A-Za-z0-9_-]+")
+_PATH_KEY = re.compile(r"(?i)(/k/+|/webhooks/+[^/\s]+/+)[^/\s?\"']+")
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
-_QUIET = ("celery", "kombu", "amqp", "alembic", "httpx", "httpcore", "redis", "sqlalchemy")
+_QUIET = ("celery", "kombu", "amqp", "alembic", "httpx", "httpcore", "redis", "sqlalchemy", "uvicorn")
 
 
 def set_up() -> None:
@@ -74,6 +77,8 @@ def masked(value: Any) -> Any:
 def _masked_text(text: str) -> str:
     text = _PHONE.sub(lambda found: mask(found[0]), text)
     text = _KEY.sub(r"\1\2***", text)
+    text = _OWN_KEY.sub("oc_live_***", text)
+    text = _PATH_KEY.sub(r"\1***", text)
     text = _BEARER.sub(r"\1 ***", text)
     return _URL_PASSWORD.sub(r"\1:***@", text)
 

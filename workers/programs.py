@@ -28,6 +28,11 @@ def test_worker() -> list[str]:
     return worker("tests", TEST_SLOTS, [Lane.TEST])
 
 
+def serving(*, port: int | None = None) -> list[str]:
+    """The HTTP API; its first line tells where. `port` absent = as configured."""
+    return [sys.executable, "-m", "workers.serving", *([] if port is None else ["--port", str(port)])]
+
+
 def simulator(scenario: str, log: str) -> list[str]:
     """On a free port; its first line tells which."""
     return [sys.executable, "-m", "dialer.simulator", "--port", "0", "--scenario", scenario, "--log", log]

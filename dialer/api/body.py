@@ -65,7 +65,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise _invalid(f"is not UTF-8 text, at byte {error.start}") from None
     except json.JSONDecodeError as error:
-        raise _invalid(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise _invalid(
+            f"is not JSON: {error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
+        ) from None
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:  # of our own hooks, and of integers of thousands of digits

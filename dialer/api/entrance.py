@@ -88,6 +88,7 @@ def _admitted(request: Request, shown: _Shown, scope: Scope) -> Caller:
     key = dialer.keys.verified(shown.api_key, shown.api_secret)
     if key is None:
         raise Problem(Kind.UNAUTHENTICATED, "KEY_INVALID", "the key is unknown or revoked, or its secret another")
+    request.state.key_id = key.key_id  # for the access log
     if wait := pace.wait(key.key_id):
         message = f"too many requests with this key, expected at most {pace.per_second:g} a second"
         raise Problem(Kind.THROTTLED, "TOO_MANY_REQUESTS", message, headers={"Retry-After": str(wait)})

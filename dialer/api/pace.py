@@ -9,7 +9,7 @@ from dialer.clock import SystemClock
 from dialer.ports.switchboard import Clock
 
 #: Buckets that are full again are forgotten when there are so many.
-_MOST_BUCKETS = 10_000
+MOST_BUCKETS = 10_000
 
 
 class Pace:
@@ -23,13 +23,17 @@ class Pace:
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = Lock()
 
+    def __len__(self) -> int:
+        """Keys that are remembered."""
+        return len(self._buckets)
+
     def wait(self, key_id: str) -> int:
         """Whole seconds until this key may send again; 0 = it may now, and has."""
         if self.per_second <= 0:
             return 0
         now = self._clock.boottime()
         with self._lock:
-            if len(self._buckets) >= _MOST_BUCKETS:
+            if len(self._buckets) >= MOST_BUCKETS:
                 self._forget_full_ones(now)
             left = self._left(key_id, now)
             if left < 1:

@@ -15,6 +15,7 @@ from dialer.cli import (
     contacts,
     control,
     draining,
+    keys,
     loading,
     processes,
     setting_up,
@@ -74,6 +75,7 @@ for name, command, panel in (
     ("migrate", setting_up.migrate, RUNNING),
     ("scheduler", processes.scheduler, RUNNING),
     ("worker", processes.worker, RUNNING),
+    ("serve", processes.serve, RUNNING),
     ("simulator", processes.simulator, RUNNING),
     ("load", loading.load, BATCHES),
     ("start", control.start, BATCHES),
@@ -99,5 +101,6 @@ for name, command, panel in (
 app.add_typer(contacts.app, name="contacts", rich_help_panel=BATCHES)
 app.add_typer(suppressing.app, name="suppress", rich_help_panel=CALLS)
 app.add_typer(agents.app, name="agents", rich_help_panel=CARE)
+app.add_typer(keys.app, name="keys", rich_help_panel=CARE)
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=CARE)
 app.add_typer(accounts.app, name="accounts", rich_help_panel=CARE)

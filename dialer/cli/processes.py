@@ -93,6 +93,30 @@ def _lanes(text: str) -> list[Lane]:
     return [lane for lane in Lane if lane.word in words]
 
 
+def serve(
+    ctx: typer.Context,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="ADDRESS", help="Address to listen on; absent = [http] host.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="P", min=0, max=65535, help="Absent = [http] port, 8080; 0 takes a free one."),
+    ] = None,
+) -> None:
+    """Run the HTTP API in the foreground: the APIs of Inspra, batch-call and OutboundCalls, spoken by the dialer.
+
+    Needs the extra `http`: pip install "dialer\\[http]". Keys are made by `dialer keys create`; /docs describes it all.
+
+    \b
+    Examples:
+      dialer serve
+      dialer serve --host 0.0.0.0 --port 8000
+    """
+    desk = take_seat(ctx, as_json=False)
+    desk.read_settings()
+    desk.become(_python("workers.serving", *_flag("--host", host), *_flag("--port", port)))
+
+
 def simulator(
     ctx: typer.Context,
     port: Annotated[

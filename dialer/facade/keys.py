@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dialer.domain.client import DEFAULT_SCOPES, ApiKey, NewKey, Scope
 from dialer.domain.fields import read_name
+from dialer.domain.reference import as_id
 from dialer.errors import FieldError, LoadRefused, shown
 from dialer.ports import Switchboard
 
@@ -42,7 +43,8 @@ class Keys:
 
     def revoke(self, key_id: str) -> bool:
         """From the next request on; False when there is no such key, or it was revoked before."""
-        return self._desk.ledger.keys.revoke(key_id)
+        known = as_id(key_id)
+        return known is not None and self._desk.ledger.keys.revoke(known)
 
     def verified(self, api_key: str, api_secret: str | None = None) -> ApiKey | None:
         """Whose key this is, and its use recorded; None when it is unknown or revoked, or its secret another.

@@ -22,11 +22,14 @@ class Workspace:
 
     def own(self, document: Mapping[str, object]) -> dict[str, object]:
         """The document with its workspace: filled in where it names none, WorkspaceUnknown where it names another."""
-        named = {name: value for name in ("workspaceId", "workspace_id") if (value := document.get(name)) is not None}
+        named = {name: document[name] for name in ("workspaceId", "workspace_id") if document.get(name) is not None}
         for value in named.values():
             if isinstance(value, str) and value and value != self.workspace_id:
                 raise WorkspaceUnknown(f"no workspace {shown(value, 80)} belongs to this key")
-        return dict(document) if named else {**document, "workspace_id": self.workspace_id}
+        if named:
+            return dict(document)
+        rest = {name: value for name, value in document.items() if name not in ("workspaceId", "workspace_id")}
+        return {**rest, "workspace_id": self.workspace_id}
 
     def load(
         self, document: Mapping[str, object], calls: object = None, *, resume: bool | Literal["user"] = False

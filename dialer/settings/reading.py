@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from dialer.errors import ConfigInvalid
 from dialer.settings.shape import (
     BatchCallSettings,
+    HttpSettings,
     InspraSettings,
     OutboundCallsSettings,
     PluginSettings,
@@ -121,8 +122,8 @@ def _origin_within(section: KeyPath, tree: Tree) -> str | None:
 
 def _known_keys(section: KeyPath, tree: Tree) -> list[str]:
     shape: type[BaseModel] = Settings
-    if section[:1] == ("timing",):
-        shape = TimingSettings
+    if section[:1] in (("timing",), ("http",)):
+        shape = TimingSettings if section[0] == "timing" else HttpSettings
     elif section[:1] == ("providers",) and len(section) == 2:
         shape = _PROVIDERS.get(tree.values["providers"][section[1]].get("kind"), PluginSettings)
     return list(shape.model_fields)

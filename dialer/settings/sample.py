@@ -72,6 +72,12 @@ send_block_rules = true             # pass the batch's block rules on
 # contact_list_id = ""              # needed for variables: they travel as a contact's customFields
 # phone_numbers = {}                # caller ID -> phoneNumberId: {"+61387772586" = "clx…"}
 
+# `dialer serve`, the HTTP API; `dialer up` runs it too. Beyond this machine put a proxy that speaks TLS in front.
+[http]
+host = "127.0.0.1"
+port = 8080                         # 0 = any free one
+requests_per_second = 100.0         # of each API key; 0 = no limit
+
 # For tests and unusual providers.
 # [timing]
 # absent_seconds = 120              # a complete list that does not show a call this long after its request: no call

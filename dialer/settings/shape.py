@@ -148,6 +148,17 @@ class TimingSettings(_Section):
         return self
 
 
+class HttpSettings(_Section):
+    """Section [http]: `dialer serve`."""
+
+    #: where `dialer serve` and `dialer up` listen
+    host: str = Field(default="127.0.0.1", min_length=1)
+    #: 0 = any free one
+    port: int = Field(default=8080, ge=0, le=65_535)
+    #: of each API key; 0 = no limit
+    requests_per_second: float = Field(default=100.0, ge=0, le=100_000, allow_inf_nan=False)
+
+
 def _kind(given: Any) -> str:
     kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
     return kind if kind in _KINDS else "plugin"
@@ -177,6 +188,7 @@ class Settings(_Section):
     public_url: OptionalWebAddress = ""
     webhook_allow: Networks = ()
     providers: dict[AccountName, AnyProvider] = Field(default_factory=dict)
+    http: HttpSettings = Field(default_factory=HttpSettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)
 
     #: the configuration file's directory: relative paths start here

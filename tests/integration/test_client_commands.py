@@ -109,3 +109,35 @@ def test_a_list_is_made_once(typed: Typed) -> None:
     assert told(typed("contacts", "create", "spring", *ACME, "--json")) == made
     assert made["list_id"] in typed("contacts", "create", "spring", *ACME).stdout
     assert typed("contacts", "create", "", *ACME).exit_code == 2
+
+
+def test_a_key_is_shown_once_listed_and_revoked(typed: Typed) -> None:
+    made = told(typed("keys", "create", *ACME, "--json"))
+    assert set(made) == {"key_id", "workspace_id", "api_key", "api_secret"}
+    assert made["workspace_id"] == "acme"
+    assert made["api_key"].startswith("oc_live_")
+    listed = typed("keys", "list", "--json")
+    [kept] = told(listed)
+    assert (kept["key_id"], kept["scopes"]) == (made["key_id"], ["enqueue", "control", "read"])
+    assert (kept["revoked_at"], kept["last_used_at"]) == (None, None)
+    assert made["api_key"] not in listed.stdout + typed("keys", "list").stdout
+    assert told(typed("keys", "list", "--workspace", "other", "--json")) == []
+    assert told(typed("keys", "revoke", made["key_id"], "--json"))["revoked"] is True
+    assert typed("keys", "revoke", made["key_id"]).exit_code == 1
+    assert typed("keys", "revoke", "nonsense").exit_code == 1
+    assert told(typed("keys", "list", "--json"))[0]["revoked_at"] is not None
+
+
+def test_a_key_for_people_tells_them_to_keep_it(typed: Typed) -> None:
+    shown = typed("keys", "create", *ACME, "--scope", "read, admin").stdout
+    assert "oc_live_" in shown
+    assert "not shown again" in shown
+    assert "read, admin" in typed("keys", "list").stdout
+
+
+def test_a_key_with_a_scope_that_is_none_is_not_made(typed: Typed) -> None:
+    refused = typed("keys", "create", "--workspace", "", "--scope", "read,write")
+    assert refused.exit_code == 2
+    assert [line.split(":")[0] for line in refused.stderr.splitlines()] == ["FIELD_MISSING", "FIELD_TYPE"]
+    assert typed("keys", "create", *ACME, "--scope", "").exit_code == 2
+    assert told(typed("keys", "list", "--json")) == []

@@ -18,6 +18,8 @@ from workers.embedded_redis import EmbeddedRedis, free_port, recorded, running_u
 ROOT = Path(__file__).parents[2]
 SCHEDULER = programs.scheduler()
 WORKER = programs.worker("lone", 2)
+SERVING = programs.serving()
+ALL, NAMES = [SCHEDULER, WORKER, SERVING], ["scheduler", "worker", "serve"]
 
 TOML = """
 database_url = "{ledger}"
@@ -26,6 +28,9 @@ redis_url = "{redis}"
 [providers.sim]
 kind = "inspra"
 base_url = "http://127.0.0.1:9/inspra"
+
+[http]
+port = 0
 """
 
 
@@ -57,7 +62,7 @@ def test_an_unreachable_redis_is_one_line_and_exit_code_1(command: list[str], tm
     assert "secret" not in lines[0]
 
 
-@pytest.mark.parametrize("command", [SCHEDULER, WORKER], ids=["scheduler", "worker"])
+@pytest.mark.parametrize("command", ALL, ids=NAMES)
 def test_an_unreachable_ledger_is_one_line_and_exit_code_1(command: list[str], tmp_path: Path, redis_url: str) -> None:
     configure(tmp_path, f"postgresql://nobody:secret@127.0.0.1:{free_port()}/dialer", redis_url)
     done = run(command, tmp_path)
@@ -67,7 +72,7 @@ def test_an_unreachable_ledger_is_one_line_and_exit_code_1(command: list[str], t
     assert "secret" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [SCHEDULER, WORKER], ids=["scheduler", "worker"])
+@pytest.mark.parametrize("command", ALL, ids=NAMES)
 def test_a_ledger_without_our_schema_is_one_line_and_exit_code_1(
     command: list[str], tmp_path: Path, redis_url: str, empty_postgres_url: str
 ) -> None:
@@ -77,7 +82,7 @@ def test_a_ledger_without_our_schema_is_one_line_and_exit_code_1(
     assert [line.partition(":")[0] for line in done.stderr.strip().splitlines()] == ["SCHEMA_OUTDATED"]
 
 
-@pytest.mark.parametrize("command", [SCHEDULER, WORKER], ids=["scheduler", "worker"])
+@pytest.mark.parametrize("command", ALL, ids=NAMES)
 def test_a_wrong_configuration_is_one_line_and_exit_code_2(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "dialer.toml").write_text('databse_url = "sqlite:///dialer.db"\n', encoding="utf-8")
     done = run(command, tmp_path)

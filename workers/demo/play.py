@@ -50,7 +50,7 @@ def perform(home: Path, calls: int, talk: Console) -> Report:
     clock = SystemClock()
     cast = script.scenes(calls)
     began = clock.boottime()
-    talk.print("Starting three simulated providers, a Redis, a scheduler and two workers …")
+    talk.print("Starting three simulated providers, a Redis, a scheduler, two workers and the HTTP API …")
     with built(home, cast, calls) as (stage, settings), Dialer(settings) as dialer:
         batches = load(dialer, cast)
         watch(dialer, list(batches), stage, talk, give_up_after=60 + calls / 4)
@@ -79,7 +79,7 @@ def load(dialer: Dialer, cast: list[Scene]) -> dict[str, str]:
 def watch(dialer: Dialer, batches: list[str], stage: Stage, talk: Console, give_up_after: float) -> None:
     """Until every call is closed; DemoFailed when that takes too long or a process dies."""
     clock = SystemClock()
-    give_up_at = clock.boottime() + give_up_after
+    give_up_at, is_told = clock.boottime() + give_up_after, False
     with _progress(talk) as advance:
         while True:
             statuses = [dialer.status(batch_id) for batch_id in batches]
@@ -88,6 +88,9 @@ def watch(dialer: Dialer, batches: list[str], stage: Stage, talk: Console, give_
             if closed == total:
                 return
             stage.check()
+            if stage.api and not is_told:
+                talk.print(f"Meanwhile the HTTP API is at {stage.api}/docs")
+                is_told = True
             if clock.boottime() > give_up_at:
                 raise DemoFailed(
                     f"{total - closed} of {total} numbers are still open; the last lines:\n{stage.last_words}"

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from dialer.errors import DialerError
 from dialer.ledger import migrate
 from dialer.settings import Settings, load_settings
-from workers import programs
+from workers import programs, serving
 from workers.children import Child, end_in_order
 from workers.demo import script
 from workers.demo.script import Scene
@@ -37,6 +37,8 @@ class Stage:
         #: what the simulator received, a JSON object per line
         self.requests = home / "requests.jsonl"
         self.children: list[Child] = []
+        #: where the HTTP API is, once it listens; "" where it is not installed
+        self.api = ""
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
 
     @property
@@ -45,6 +47,8 @@ class Stage:
 
     def keep(self, name: str, line: str) -> None:
         self._lines.append(f"{name:<9} | {line}")
+        if name == "serve" and line.startswith(serving.LISTENING):
+            self.api = line.removeprefix(serving.LISTENING)
 
     def child(self, name: str, command: list[str]) -> Child:
         child = Child(name, command, self.keep, PATIENCE_SECONDS)
@@ -69,12 +73,15 @@ def built(home: Path, cast: list[Scene], calls: int) -> Iterator[tuple[Stage, Se
         settings.state_directory().mkdir(exist_ok=True)
         stack.enter_context(EmbeddedRedis(settings.state_directory(), persistent=False))
         scheduler = stage.child("scheduler", programs.scheduler())
+        heads = [scheduler]
+        if serving.is_installed():
+            heads.append(stage.child("serve", programs.serving(port=0)))
         workers = [
             stage.child("worker", programs.worker("worker", SLOTS)),
             stage.child("tests", programs.test_worker()),
         ]
-        stack.callback(end_in_order, [scheduler], workers)
-        for child in (scheduler, *workers):
+        stack.callback(end_in_order, heads, workers)
+        for child in (*heads, *workers):
             child.start()
         yield stage, settings
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -69,15 +71,33 @@ def running(app: FastAPI) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def settings(ledger_url: str) -> Settings:
+def settings_of(ledger_url: str) -> Settings:
     return Settings.model_validate(
         {"database_url": ledger_url, "redis_url": "redis://127.0.0.1:1", "providers": PROVIDERS}
     )
 
 
+@contextmanager
+def serving(settings: Settings) -> Iterator[Served]:
+    with Dialer(settings) as dialer, running(create_app(dialer)) as url, httpx.Client(timeout=30) as client:
+        yield Served(url, dialer, dialer.keys.create("acme"), client)
+
+
+@pytest.fixture
+def settings(ledger_url: str) -> Settings:
+    return settings_of(ledger_url)
+
+
 @pytest.fixture
 def served(settings: Settings) -> Iterator[Served]:
     """On SQLite and on PostgreSQL."""
-    with Dialer(settings) as dialer, running(create_app(dialer)) as url, httpx.Client(timeout=30) as client:
-        yield Served(url, dialer, dialer.keys.create("acme"), client)
+    with serving(settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def untouched(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One for all tests of a module, which must write nothing."""
+    ledger = shutil.copyfile(migrated_file, tmp_path_factory.mktemp("ledger") / "ledger.db")
+    with serving(settings_of(f"sqlite:///{ledger}")) as served:
+        yield served

@@ -21,7 +21,7 @@ BATCH = "acme/agent-7/spring"
 COMMANDS = [
     "demo up init check migrate scheduler worker simulator load start pause resume terminate batches status windows",
     "test-call calls explain suppress requeue resolve reconcile accounts restored confirm-ledger agents contacts",
-    "drain undrain webhooks",
+    "drain undrain webhooks serve keys",
 ]
 
 

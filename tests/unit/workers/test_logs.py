@@ -34,6 +34,9 @@ def test_numbers_deep_inside_a_value_are_masked() -> None:
         "sent with Bearer c2VjcmV0secret",
         "redis://user:secret@host:6379/0",
         "postgresql://:secret@host/dialer",
+        "no such thing: oc_live_secret-c2VjcmV0",
+        "GET /k/secret/load-json 200",
+        "POST http://host/webhooks/main/secret?x=1",
     ],
 )
 def test_a_credential_is_masked_in_a_text(text: str) -> None:
