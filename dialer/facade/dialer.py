@@ -148,6 +148,7 @@ class Dialer:
     def batches(self, workspace_id: str | None = None, state: str | None = None) -> list[BatchStatus]:
         """Newest first; `state` in the contract's words, e.g. running."""
         words.one_of(state, words.BATCH_STATES, "state")
+        words.workspace(workspace_id)
         found: list[BatchStatus] = []
         after: str | None = None
         while page := self._desk.ledger.batches.page(workspace_id, state, after):
@@ -195,10 +196,11 @@ class Dialer:
 
     def unsuppress(self, phone: str, workspace_id: str | None = None) -> bool:
         """False when there was no such entry."""
-        return self._desk.ledger.suppressions.remove(parse_phone(phone), workspace_id)
+        return self._desk.ledger.suppressions.remove(parse_phone(phone), words.workspace(workspace_id))
 
     def suppressions(self, workspace_id: str | None = None, phone: str | None = None) -> Iterator[Suppression]:
-        return self._desk.ledger.suppressions.entries(workspace_id, phone)
+        number = None if phone is None else parse_phone(phone)
+        return self._desk.ledger.suppressions.entries(words.workspace(workspace_id), number)
 
     def wait(
         self,
@@ -256,7 +258,7 @@ class Dialer:
     def requeue(self, batch_id: str, reason: str, by: str = "user") -> int:
         """Closed calls of that reason (rejected, unresolved, expired) become dialable again; how many."""
         wanted = words.requeued(reason)
-        moved = self._desk.ledger.decisions.requeue(self._batch(batch_id).batch_id, wanted, by)
+        moved = self._desk.ledger.decisions.requeue(self._batch(batch_id).batch_id, wanted, words.text(by, "by"))
         wake(self._desk)
         return moved
 
@@ -265,7 +267,7 @@ class Dialer:
         again. Recorded with who and when; how many."""
         batch = self._batch(batch_id)
         only = None if call_id is None else self._call_within(batch, call_id)
-        resolved = self._desk.ledger.decisions.resolve(batch.batch_id, only, placed, by)
+        resolved = self._desk.ledger.decisions.resolve(batch.batch_id, only, placed, words.text(by, "by"))
         reached("resolve.decided")
         for account, reference in resolved:
             if reference:  # one that was set aside before its first claim has none
@@ -321,9 +323,10 @@ class Dialer:
     def named_batch(self, workspace_id: str, agent_id: str, batch_ref: str) -> Batch:
         """By the name that its user gave it; BatchUnknown."""
         name = BatchName(workspace_id, agent_id, batch_ref)
-        batch = self._desk.ledger.batches.find(name)
+        can_be = all(map(words.is_text, (workspace_id, agent_id, batch_ref)))
+        batch = self._desk.ledger.batches.find(name) if can_be else None
         if batch is None:
-            raise BatchUnknown(f"no batch {name} was ever loaded")
+            raise BatchUnknown(f"no batch {str(name)[:800]} was ever loaded")
         return batch
 
     def _batch(self, batch_id: str) -> Batch:

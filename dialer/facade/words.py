@@ -35,6 +35,11 @@ def one_of(word: object, words: Iterable[str], what: str) -> str | None:
     raise InvalidInput(f"{what}: expected one of {', '.join(known)}, got {shown(word)}", code="FIELD_TYPE")
 
 
+def workspace(value: object) -> str | None:
+    """None where none was given."""
+    return None if value is None else text(value, "workspace_id")
+
+
 def requeued(reason: object) -> CloseReason:
     if isinstance(reason, str) and reason in REQUEUED:
         return CloseReason(reason)
@@ -51,11 +56,16 @@ def name(value: object, what: str) -> str:
     return _read(read_name, value, what)
 
 
-def reason(value: object) -> str:
-    """Of any length: an entry is not refused for being explained at length."""
-    if isinstance(value, str) and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+def is_text(value: object) -> bool:
+    """What every ledger can hold; bytes of a command line that are no UTF-8 come as lone surrogates."""
+    return isinstance(value, str) and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
+
+
+def text(value: object, what: str) -> str:
+    """Of any length: a do-not-call entry is not refused for being explained at length."""
+    if isinstance(value, str) and is_text(value):
         return value
-    raise InvalidInput(f"reason: expected text without NUL or lone surrogates, got {shown(value)}", code="FIELD_TYPE")
+    raise InvalidInput(f"{what}: expected text without NUL or lone surrogates, got {shown(value)}", code="FIELD_TYPE")
 
 
 def days(value: object) -> timedelta:
@@ -72,7 +82,7 @@ def suppression(phone: object, why: object, until: object, workspace_id: object,
     if last is not None and last <= now:
         raise InvalidInput(f"until: {last.isoformat()} has passed: it is {now.isoformat()}", code="WINDOW_PAST")
     reach = None if workspace_id is None else name(workspace_id, "workspace_id")
-    return Suppression(parse_phone(phone), reason(why), reach, last)
+    return Suppression(parse_phone(phone), text(why, "reason"), reach, last)
 
 
 def _read(read: Callable[[object], T], value: object, what: str) -> T:

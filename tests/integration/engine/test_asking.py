@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dialer.domain.states import Outcome
-from dialer.errors import CallUnknown, DialerError, InvalidInput, LoadRefused
+from dialer.errors import BatchUnknown, CallUnknown, DialerError, InvalidInput, LoadRefused
 from tests.integration.engine.rig import DAY, HOUR, Rig, phone, phones
 
 NAIVE = datetime(2027, 1, 1)  # noqa: DTZ001 - what is refused
@@ -55,6 +55,27 @@ def test_what_is_no_such_word_is_refused_by_its_code(rig: Rig, ask: Ask, code: s
     assert str(refused.value).startswith(code)
     assert list(rig.dialer.suppressions()) == []
     assert rig.ledger.accounts.holds() == []
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800"])
+def test_text_that_no_ledger_can_hold_is_nobodys_name(either: Rig, text: str) -> None:
+    dialer, batch = either.dialer, either.load([phone(0)])
+    for find in (
+        lambda: dialer.find_batch(f"w1/a1/{text}"),
+        lambda: dialer.pause_batch(text, "a1", "spring"),
+        lambda: dialer.status(text),
+    ):
+        with pytest.raises(BatchUnknown):
+            find()
+    for ask in (
+        lambda: dialer.batches(workspace_id=text),
+        lambda: dialer.suppressions(workspace_id=text),
+        lambda: dialer.unsuppress(phone(0), text),
+        lambda: dialer.requeue(batch.batch_id, "expired", by=text),
+        lambda: dialer.resolve(batch.batch_id, placed=True, by=text),
+    ):
+        with pytest.raises(InvalidInput, match="FIELD_TYPE"):
+            ask()
 
 
 @pytest.mark.parametrize("reason", ["reached", "handed_off", "exhausted", "suppressed", "terminated"])
