@@ -277,10 +277,16 @@ def placement_of(claim: Claim, account: Account, kept: Mapping[str, str] | None 
         nbf=claim.claimed_at,
         exp=min(terms.exp, claim.closes_at),
         block_rules=terms.block_rules,
-        timezone=claim.timezone or terms.timezone,
+        timezone=_told_zone(claim),
         is_test=terms.is_test,
         kept={**claim.kept, **(kept or {})},
     )
+
+
+def _told_zone(claim: Claim) -> str | None:
+    """The one zone that its rules count in, where there is one; of several, none is its own."""
+    own = claim.zones.rules
+    return own[0] if len(own) == 1 else claim.timezone or claim.terms.timezone
 
 
 def _unprepared(desk: Switchboard, claim: Claim, answer: Answer) -> Dispatched:

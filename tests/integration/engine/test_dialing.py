@@ -102,6 +102,23 @@ def test_what_goes_out_names_the_batch_the_window_and_the_variables(hands_off: R
     assert placement.reference == hands_off.call(batch).attempts[0].reference
 
 
+@pytest.mark.parametrize(
+    ("row", "fields", "told"),
+    [
+        ({"phone": "+61387770001"}, {}, "Australia/Sydney"),  # the only zone that the number may lie in
+        ({"phone": "+61387770001"}, {"timezone": "Australia/Perth"}, "Australia/Perth"),
+        ({"phone": "+61387770001", "timezone": "Asia/Tokyo"}, {"timezone": "Australia/Perth"}, "Asia/Tokyo"),
+        ({"phone": "+61412345678"}, {}, None),  # one of several
+    ],
+)
+def test_the_provider_is_told_the_zone_that_the_hours_count_in_where_there_is_one(
+    rig: Rig, row: dict[str, str], fields: dict[str, str], told: str | None
+) -> None:
+    rig.load([row], **fields)
+    rig.step()
+    assert [placement.timezone for placement in rig.provider.placed] == [told]
+
+
 def test_each_zone_set_has_a_wire_ref_of_its_own(hands_off: Rig) -> None:
     hands_off.load(["+61387770001", "+61892270001"])
     hands_off.step()
