@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, SecretStr
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -173,9 +174,14 @@ def warn_all(record: Any) -> None:
 
 @contextmanager
 def counting(words: str) -> Iterator[Callable[[int], None] | None]:
-    """A running count on stderr where that is a terminal; None elsewhere, so that nobody counts."""
+    """A bar with a running count on stderr where that is a terminal; None elsewhere, so that nobody counts.
+
+    How much there is nobody knows before it is read: the bar shows that it goes on.
+    """
     if not sys.stderr.isatty():
         yield None
         return
-    with console(stderr=True).status("") as spinner:
-        yield lambda count: spinner.update(f"{count:,} {words}")
+    columns = (BarColumn(), TextColumn("{task.completed:,.0f} " + words), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda count: progress.update(task, completed=count)
