@@ -76,7 +76,7 @@ def resume(
 def _control(ctx: typer.Context, verb: str, name: str, as_json: bool) -> None:
     desk = take_seat(ctx, as_json)
     with desk.open_dialer() as dialer:
-        receipt = dialer.control_batch(dialer.find_batch(name), verb)
+        receipt = dialer.control_batch(dialer.find_batch(name), verb, is_named="/" in name)
     _show(receipt, as_json)
 
 

@@ -7,6 +7,7 @@ ledger's word counts, and the scheduler repeats it to Redis and to providers unt
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dialer.domain.batch import Batch
@@ -47,6 +48,24 @@ def start(desk: Switchboard, batch: Batch) -> ControlReceipt:
         raise BatchTerminated(f"batch {batch.terms.name} was terminated")
     started = desk.ledger.batches.start(batch.batch_id)
     return replace(_receipt(desk, started, 0), warnings=wake(desk))
+
+
+Verb = Callable[[Switchboard, Batch], ControlReceipt]
+VERBS: Mapping[str, Verb] = {"start": start, "pause": pause, "resume": resume, "terminate": terminate}
+
+
+def by_name(verb: Verb, desk: Switchboard, batch: Batch) -> ControlReceipt:
+    """`verb` on a batch that was named, and on the test calls under that name: each has a batch of its own."""
+    receipt = verb(desk, batch)
+    tests = [test for test in desk.ledger.batches.tests(batch.terms.name) if test.batch_id != batch.batch_id]
+    reached_too = [verb(desk, test) for test in tests if test.state is not BatchState.TERMINATED]
+    every = [receipt, *reached_too]
+    return replace(
+        receipt,
+        in_flight=sum(each.in_flight for each in every),
+        handed_over=sum(each.handed_over for each in every),
+        warnings=tuple(dict.fromkeys(warning for each in every for warning in each.warnings)),
+    )
 
 
 def press(desk: Switchboard, scope: HoldScope, key: str, on: bool, above: int = 0) -> tuple[int, tuple[str, ...]]:

@@ -42,6 +42,19 @@ class SqlBatches:
             row = connection.execute(query).mappings().one_or_none()
         return None if row is None else batch_of(row)
 
+    def tests(self, name: BatchName) -> list[Batch]:
+        b = batches.c
+        of_name = select(batches).where(*is_named(name), b.lane == word(Lane.TEST)).order_by(b.batch_id.desc())
+        is_over = b.state.in_(words([BatchState.COMPLETED, BatchState.TERMINATED]))
+        its = (cohorts.c.batch_id == b.batch_id) & (cohorts.c.wire_exp > clock())
+        may_be_held = select(cohorts.c.cohort_id).where(its).correlate(batches).exists()
+        with self._transactions.read() as connection:
+            rows = [
+                *connection.execute(of_name.where(~is_over)).mappings().all(),
+                *connection.execute(of_name.where(is_over, may_be_held).limit(1)).mappings().all(),
+            ]
+        return [batch_of(row) for row in rows]
+
     def get(self, batch_id: str) -> Batch | None:
         with self._transactions.read() as connection:
             try:

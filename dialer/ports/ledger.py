@@ -106,6 +106,10 @@ class Batches(Protocol):
         """By its name; a test call's batches by their newest."""
         ...
 
+    def tests(self, name: BatchName) -> list[Batch]:
+        """Test calls under this name: those that are not over, and the newest that its provider may still hold."""
+        ...
+
     def get(self, batch_id: str) -> Batch | None: ...
 
     def control(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dialer.domain.placement import Answer, Placement
 from dialer.domain.receipt import CallRef
 from dialer.domain.states import CloseReason, HoldScope, Lane, Outcome
 from dialer.engine import control
@@ -134,6 +135,46 @@ def test_without_it_legal_hours_hold_a_test_call(new_rig: NewRig) -> None:
 def test_a_window_in_the_past_is_refused(rig: Rig) -> None:
     with pytest.raises(LoadRefused, match="WINDOW_PAST"):
         a_test_call(rig, nbf=rig.now - 2 * HOUR, exp=rig.now - HOUR)
+
+
+@pytest.mark.parametrize("word", ["pause", "terminate"])
+def test_a_control_verb_reaches_every_test_call_under_its_ref_beside_the_batch(either: Rig, word: str) -> None:
+    batch = either.load([phone(1)], nbf=either.now + HOUR)
+    refs = [a_test_call(either, batch_ref="spring", phone=number, nbf=either.now + HOUR) for number in phones(2, 20)]
+    say = {"pause": either.dialer.pause_batch, "terminate": either.dialer.terminate_batch}[word]
+    assert say("w1", "a1", "spring").batch_id == batch.batch_id
+    either.later(HOUR)
+    either.step()
+    assert either.placed == []
+    if word == "pause":
+        either.dialer.resume_batch("w1", "a1", "spring")
+        either.step()
+        assert sorted(either.placed) == sorted([phone(1), *phones(2, 20)])
+    else:
+        assert {either.dialer.status(ref.batch_id).state for ref in refs} == {"terminated"}
+
+
+def test_calls_in_flight_are_counted_over_all_that_the_ref_reaches(rig: Rig) -> None:
+    rig.load([phone(1)])
+    a_test_call(rig, batch_ref="spring")
+    seen: list[int] = []
+
+    def paused_meanwhile(placement: Placement) -> Answer:
+        seen.append(rig.dialer.pause_batch("w1", "a1", "spring").in_flight)
+        return rig.provider.accept(placement)
+
+    rig.provider.answers(TESTED, paused_meanwhile)
+    rig.step()
+    assert seen == [1]
+    assert rig.placed == [TESTED]
+
+
+def test_by_its_id_one_batch_is_reached_and_no_other(rig: Rig) -> None:
+    batch = rig.load([phone(1)])
+    a_test_call(rig, batch_ref="spring")
+    rig.dialer.control_batch(rig.dialer.find_batch(batch.batch_id), "terminate", is_named=False)
+    rig.step()
+    assert rig.placed == [TESTED]
 
 
 @pytest.mark.parametrize("timezone", ["Australia/Melbourne", None])

@@ -176,8 +176,8 @@ class FakeDialer:
         terms = BatchTerms(BatchName("acme", "agent-7", "spring"), "main", NOON, NOON + timedelta(days=30))
         return Batch(BATCH_ID, terms, BatchState.ACTIVE, 1, NOON)
 
-    def control_batch(self, batch: Batch, action: str) -> ControlReceipt:
-        self._note("control_batch", action)
+    def control_batch(self, batch: Batch, action: str, *, is_named: bool = True) -> ControlReceipt:
+        self._note("control_batch", (action, is_named))
         return ControlReceipt(batch.batch_id, f"{action}d", 3, 0, ("REDIS_UNREACHABLE: committed all the same",))
 
     def pause_all(self, workspace_id: str | None = None, account: str | None = None) -> HoldReceipt:
