@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 import phonenumbers
@@ -170,13 +171,16 @@ def load(
     they are."""
     _check_country(country)
     draft = drafted(desk, spec)
-    with open_rows(spec.call_list if calls is None else calls, phone_column) as rows:
+    with open_rows(() if calls is None else calls, phone_column) as further:
+        # The spec's own first: a body that lists numbers, and a file beside it, are dialed both.
+        rows = chain(enumerate(spec.call_list, start=1), further)
         opened = desk.ledger.loads.open(
             draft.name,
             draft.merge,
             span_finder(desk.rules),
             resume=resume,
             draft=spec.status == "draft",
+            begin="status" in spec.given and spec.status == "scheduled",
         )
         reached("ingest.opened")
         terms = opened.batch.terms

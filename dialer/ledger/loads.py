@@ -41,6 +41,7 @@ class _Wanted:
     next_span: NextSpan
     resume: bool | Literal["user"]
     draft: bool
+    begin: bool
     template_id: str | None
     occurrence: str | None
 
@@ -59,10 +60,11 @@ class SqlLoads:
         *,
         resume: bool | Literal["user"],
         draft: bool = False,
+        begin: bool = False,
         template_id: str | None = None,
         occurrence: str | None = None,
     ) -> OpenedLoad:
-        wanted = _Wanted(name, merge, next_span, resume, draft, template_id, occurrence)
+        wanted = _Wanted(name, merge, next_span, resume, draft, begin, template_id, occurrence)
         for left in reversed(range(OPEN_TRIES)):
             try:
                 with self._transactions.write() as connection:
@@ -134,6 +136,9 @@ class SqlLoads:
         changed = changes(batch.terms, terms)
         columns = columns_of(terms) | reopening(batch) | resuming(batch, wanted.resume)
         columns |= {"hidden_at": None}  # what is dialed is shown
+        if wanted.begin and batch.state is BatchState.DRAFT:
+            columns["state"] = BatchState.ACTIVE.value
+            changed = (*changed, "status")
         rewrite(connection, batch.batch_id, **columns, is_loading=True, load_id=load_id, is_drained=False)
         if WINDOW_FIELDS & set(changed) or batch.state is BatchState.COMPLETED:
             renew_spans(connection, batch.batch_id, terms, wanted.next_span, now)

@@ -77,15 +77,16 @@ class Loads(Protocol):
         *,
         resume: bool | Literal["user"],
         draft: bool = False,
+        begin: bool = False,
         template_id: str | None = None,
         occurrence: str | None = None,
     ) -> OpenedLoad:
         """Create the batch or change its terms, under its exclusive barrier, its cohorts' spans with it.
 
         `name` None = always a new batch (test calls; the merged terms name it). A completed batch reopens; `resume`
-        lifts a pause ("user": only one that the dialer did not set itself). `draft` counts for a new batch only. A run
-        (`template_id`, `occurrence`) is unique per template and occurrence: a second open of it returns the existing
-        batch.
+        lifts a pause ("user": only one that the dialer did not set itself). `draft` counts for a new batch only,
+        `begin` for one that is a draft still. A run (`template_id`, `occurrence`) is unique per template and
+        occurrence: a second open of it returns the existing batch.
         """
         ...
 

@@ -200,6 +200,33 @@ def test_fields_left_out_stay_and_an_empty_list_clears(rig: Rig) -> None:
     assert rig.call(batch).max_retries == 3
 
 
+def test_a_draft_begins_by_a_load_that_says_scheduled_and_by_no_other(either: Rig) -> None:
+    batch = either.load([phone(0)], status="draft")
+    either.load([phone(1)])
+    either.load([phone(2)], status="draft")
+    either.step()
+    assert (either.status(batch).state, either.placed) == ("draft", [])
+    assert either.receipt([], status="scheduled").changed == ("status",)
+    either.step()
+    assert sorted(either.placed) == phones(3)
+    assert either.receipt([phone(3)], status="draft").changed == ()  # what has begun is paused, not unbegun
+    assert either.status(batch).state == "running"
+
+
+def test_an_empty_draft_stays_one_until_it_has_numbers_and_is_begun(rig: Rig) -> None:
+    batch = rig.load([], status="draft")
+    assert rig.status(batch).state == "draft"
+    rig.load([phone(0)])
+    rig.step()
+    assert (rig.status(batch).state, rig.placed) == ("draft", [])
+
+
+def test_numbers_of_the_body_and_of_a_file_beside_it_are_both_taken(rig: Rig) -> None:
+    spec = rig.spec(call_list=[{"phone": phone(0)}, {"phone": "1"}])
+    receipt = rig.dialer.load_batch(spec, calls=[{"phone": phone(1)}, {"phone": phone(0)}])
+    assert (receipt.accepted, receipt.duplicates, receipt.rejected) == (2, 1, 1)
+
+
 def test_a_stricter_window_holds_what_was_not_dialed_yet(rig: Rig) -> None:
     batch = rig.load(phones(2), timezone="Australia/Melbourne")
     rig.tick()
