@@ -69,8 +69,12 @@ dead_after_seconds = 1.5
 class Site:
     """Everything that dials, for one test or a few. `ledger_url` is migrated; workers are started by `hire`."""
 
-    def __init__(self, home: Path, ledger_url: str, scenario: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, home: Path, ledger_url: str, scenario: dict[str, Any] | None = None, accounts: str = ACCOUNTS
+    ) -> None:
+        """`accounts`: the configuration's tables; `{url}` in them is the simulator's."""
         self.home = home
+        self._accounts = accounts
         self.lines: list[str] = []
         self.workers: list[Child] = []
         self.schedulers: list[Child] = []
@@ -87,9 +91,9 @@ class Site:
         config = (
             f'database_url = "{self._ledger_url}"\nredis_url = "{self.redis.url}"\ndefault_provider = "batch_call"\n'
         )
-        (self.home / "dialer.toml").write_text(config + ACCOUNTS.format(url=self.simulator.url), encoding="utf-8")
+        (self.home / "dialer.toml").write_text(config + self._accounts.format(url=self.simulator.url), encoding="utf-8")
         os.environ["DIALER_CONFIG"] = str(self.home / "dialer.toml")  # the processes' and ours
-        self._stack.callback(os.environ.pop, "DIALER_CONFIG")
+        self._stack.callback(os.environ.pop, "DIALER_CONFIG", None)
         self.dialer = self._stack.enter_context(Dialer(load_settings()))
         self._stack.callback(lambda: end_in_order(self.schedulers, self.workers))
         return self
