@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from dialer.domain import fields
 from dialer.domain.spec import Cli, Name, Retries, Spec, Zone
@@ -23,6 +24,9 @@ LAST_MILLISECOND: Final = 32_503_680_000_000
 
 #: What can be a name at all: no control characters.
 PRINTABLE: Final = r"^[^\x00-\x1f]+$"
+
+#: As far as a schema can tell.
+PHONE_SCHEMA: Final[JsonDict] = {"type": "string", "minLength": 3, "maxLength": 64, "pattern": r"^ *\+[0-9 ().-]+$"}
 
 _AGENT: Final = "agent_7ff47846-c8a0-4304-ae13-88cfc31c1a03"
 _ID: Final = "batch_call_01a205b3d00070008000122b945534ea"
@@ -67,8 +71,8 @@ class _Body(Spec):
     rule_fields: ClassVar[tuple[str, ...]] = ()
 
 
-Title = Annotated[Name, Field(min_length=1, max_length=255, examples=["Q1 Sales Campaign"])]
-AgentId = Annotated[Name, Field(min_length=1, max_length=255, examples=[_AGENT])]
+Title = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE, examples=["Q1 Sales Campaign"])]
+AgentId = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE, examples=[_AGENT])]
 Milliseconds = Annotated[
     datetime,
     BeforeValidator(read_milliseconds),
@@ -81,9 +85,7 @@ FirstStatus = Annotated[str, fields.one_of("draft", "scheduled", "sent")]
 class NewTask(_Body):
     """One number to call. The number is judged with the whole batch."""
 
-    to_number: Any = Field(
-        json_schema_extra={"type": "string"}, description="The callee, E.164.", examples=["+12137774445"]
-    )
+    to_number: Any = Field(json_schema_extra=PHONE_SCHEMA, description="The callee, E.164.", examples=["+12137774445"])
     dynamic_variables: Any = Field(
         None,
         json_schema_extra={"type": ["object", "null"]},

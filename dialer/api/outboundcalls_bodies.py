@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from dialer.api.batch_call_bodies import PRINTABLE
+from dialer.api.batch_call_bodies import PHONE_SCHEMA, PRINTABLE
 from dialer.domain.registration import ContactSpec
 from dialer.domain.spec import Name, Spec
 from dialer.domain.view import CallStatus
@@ -38,25 +38,24 @@ Limit = Annotated[int, Query(ge=1, le=200, description="At most so many, newest 
 ContactLimit = Annotated[int, Query(ge=1, le=500, description="At most so many, newest first.")]
 
 
+Text = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
+
+
 class NewCall(Spec):
     """One call, at once."""
 
-    agent_id: Name = Field(
-        min_length=1,
-        max_length=255,
+    agent_id: Text = Field(
         description="A registered agent, or the id that the default account's provider knows.",
         examples=["clxXXX"],
     )
-    to_number: Any = Field(
-        json_schema_extra={"type": "string"}, description="The callee, E.164.", examples=["+14155551212"]
-    )
-    phone_number_id: Name | None = Field(
+    to_number: Any = Field(json_schema_extra=PHONE_SCHEMA, description="The callee, E.164.", examples=["+14155551212"])
+    phone_number_id: Text | None = Field(
         None,
         description="The number to call from: an id of the account's phone_numbers, or E.164. Absent = the agent's "
         "caller ID, else the account's.",
         examples=["+14157774444"],
     )
-    contact_id: Name | None = Field(
+    contact_id: Text | None = Field(
         None,
         description="A contact: what is known of it travels as the call's variables.",
         examples=["01a205b3-d000-7000-8000-0509d5ac88be"],
@@ -66,13 +65,11 @@ class NewCall(Spec):
 class NewContact(ContactSpec):
     """A contact of a list. A number that the list has keeps its id and takes what is given anew."""
 
-    contact_list_id: Name = Field(
-        min_length=1, max_length=255, description="The list: its id, or its name.", examples=["spring"]
-    )
-    phone: Any = Field(json_schema_extra={"type": "string"}, description="E.164.", examples=["+14155551212"])
-    name: Name | None = Field(None, description="Who it is.", examples=["Jane Doe"])
-    email: Name | None = Field(None, description="As it is, unchecked.", examples=["jane@example.com"])
-    company: Name | None = Field(None, description="Where they work.", examples=["Acme Corp"])
+    contact_list_id: Text = Field(description="The list: its id, or its name.", examples=["spring"])
+    phone: Any = Field(json_schema_extra=PHONE_SCHEMA, description="E.164.", examples=["+14155551212"])
+    name: Text | None = Field(None, description="Who it is.", examples=["Jane Doe"])
+    email: Text | None = Field(None, description="As it is, unchecked.", examples=["jane@example.com"])
+    company: Text | None = Field(None, description="Where they work.", examples=["Acme Corp"])
     custom_fields: Any = Field(
         None,
         json_schema_extra={"type": ["object", "null"]},

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from dialer.domain.fields import snake
 from dialer.errors import (
@@ -208,12 +209,22 @@ def camel(name: str) -> str:
 
 
 def answer(request: Request, error: Exception, dialects: tuple[Dialect, ...]) -> Response:
+    is_method = isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    if is_method and (methods := _methods(request)):
+        error = HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(methods)})
     problem, dialect = problem_of(error), dialect_of(request.scope["path"], dialects)
     status = dialect.status(problem.kind)
     headers = dict(problem.headers)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(dialect.body(problem, status), status, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this path knows, by the document: the framework tells those of the first route only that fits it."""
+    documented: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    fitting = (known for path, known in documented.items() if compile_path(path)[0].match(request.scope["path"]))
+    return sorted(method.upper() for method in next(fitting, ()))
 
 
 def answer_problems(app: FastAPI, dialects: tuple[Dialect, ...]) -> None:

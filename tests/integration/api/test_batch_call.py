@@ -325,3 +325,16 @@ def test_a_caller_id_may_come_from_the_agent_or_the_account_and_without_any_it_i
     served.dialer.agents.add(workspace_id="acme", agent_id="sales", caller_id="+12025550111")
     assert made(served, from_number=None, agent_id="sales")["from_number"] == "+12025550111"
     assert made(served, from_number=None)["from_number"] is None  # the account's own
+
+
+def test_a_wrong_method_is_told_all_that_the_path_knows(served: Served) -> None:
+    batch = made(served)
+    for path, allowed in (
+        ("/batch-call", "GET, POST"),
+        ("/batch-call/list", "GET, POST"),
+        (f"/batch-call/{batch['batch_call_id']}", "DELETE, GET, PATCH"),
+        (f"/batch-call/{batch['batch_call_id']}/execute", "POST"),
+    ):
+        answer = ask(served, "PUT", path)
+        assert refused(answer, 405) == ("METHOD_NOT_ALLOWED", f"expected one of {allowed}")
+        assert answer.headers["allow"] == allowed
