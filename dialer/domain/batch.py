@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from dialer.domain.retry import RetryPolicy
 from dialer.domain.states import BatchState, Lane
@@ -88,11 +89,11 @@ class Batch:
     occurrence: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CohortZones:
+class CohortZones(NamedTuple):
     """The zones that gate a cohort: those of the batch's rules, and those of the legal hours. Sorted IANA names.
 
     `legal` is empty where no legal hours are configured at load time; the worker's gate reads them anyway.
+    A tuple, for it is looked up several times for each row of a load.
     """
 
     rules: tuple[str, ...]

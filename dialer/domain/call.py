@@ -10,9 +10,10 @@ from dialer.domain.batch import BatchTerms, CohortZones
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane, Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewCall:
-    """One number on its way into the ledger, checked."""
+    """One number on its way into the ledger, checked. Not frozen: a load makes millions, and that would cost a tenth of
+    its time."""
 
     phone: str
     zones: CohortZones

@@ -14,7 +14,7 @@ from phonenumbers import CountryCodeSource, NumberParseException, PhoneNumber, P
 from phonenumbers.timezone import time_zones_for_number
 
 from dialer.domain.area_codes import ZONES_OF_AREA
-from dialer.domain.plans import is_surely_possible, one_alike
+from dialer.domain.plans import kin_of, one_alike
 from dialer.domain.zones import is_timezone
 from dialer.errors import BadPhone, InvalidInput, shown
 
@@ -32,7 +32,7 @@ def parse_phone(value: object, *, country: str | None = None, check: Literal["po
     wants the number in a range that is known to be given out.
     """
     bare = _bare(value)
-    if check == "possible" and _E164.fullmatch(bare) and is_surely_possible(bare):
+    if check == "possible" and kin_of_text(bare) is not None:
         return bare
     number = _international(value, bare) if bare.startswith("+") else _national(value, bare, country)
     verdict = phonenumbers.is_possible_number_with_reason(number)
@@ -41,6 +41,11 @@ def parse_phone(value: object, *, country: str | None = None, check: Literal["po
     if check == "valid" and not phonenumbers.is_valid_number(number):
         raise BadPhone(f"{shown(value, 80)} is in no range that is given out", code="PHONE_NOT_POSSIBLE")
     return _e164(number)
+
+
+def kin_of_text(text: str) -> str | None:
+    """`kin_of`, of a text that may not be E.164; None then, too."""
+    return kin_of(text) if _E164.fullmatch(text) else None
 
 
 def zones_of(phone: str, ignore: frozenset[str] = frozenset()) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ _KINDS: Final = (
 _LEAST_DECIDING: Final = 3
 #: A process that meets numbers of the whole world forgets what it learned now and then.
 _MOST_STEPS: Final = 200_000
+#: Most numbers are decided within so many characters.
+_HEAD_CHARS: Final = 8
+_MOST_HEADS: Final = 50_000
 
 #: What is left of a pattern: digit sets, alternatives (a list of sequences) and repeats, one after the other.
 _Rest = tuple[Any, ...]
@@ -62,7 +65,8 @@ class _Plan:
     """The numbers of one country code."""
 
     code: str
-    lengths: frozenset[int]
+    #: of whole numbers, plus and code included
+    whole_lengths: frozenset[int]
     #: what a number could begin with that the library would strip
     stripped: re.Pattern[str] | None
     start: _Step | None
@@ -71,34 +75,78 @@ class _Plan:
         return self.stripped is not None and self.stripped.match(national) is not None
 
 
+@dataclass(slots=True)
+class _Head:
+    """Numbers that begin alike. Not frozen: reading its fields is what a load does most."""
+
+    #: empty where the library is to be asked about each of them
+    lengths: frozenset[int]
+    stripped: re.Pattern[str] | None
+    #: where the national number begins
+    begin: int
+    #: where the plan's patterns stand behind the head
+    step: _Step | None
+
+
+_heads: dict[str, _Head] = {}
+
+
+def kin_of(phone: str) -> str | None:
+    """A number of which phonenumbers says the same as of this text, a plus and digits: that it reads it as just that
+    number, finds it possible, and what type and zones it has. Often one met before. None: it has to be asked.
+
+    Both begin alike up to where no pattern of their plan tells one digit from another, and are as long.
+    """
+    head = _heads.get(phone[:_HEAD_CHARS]) or _head_of(phone[:_HEAD_CHARS])
+    if len(phone) not in head.lengths or (head.stripped is not None and head.stripped.match(phone, head.begin)):
+        return None
+    step = head.step
+    if step is None:
+        return phone
+    if not step.is_decided:
+        step = _walk(step, phone[_HEAD_CHARS:])
+    return step.met.setdefault(len(phone), phone)
+
+
+def _walk(step: _Step, digits: str) -> _Step:
+    for digit in digits:
+        if step.is_decided:
+            break
+        step = step.onward.get(digit) or _go_on(step, digit)
+    return step
+
+
+def _head_of(begin: str) -> _Head:
+    if len(_heads) >= _MOST_HEADS:
+        _heads.clear()
+    return _heads.setdefault(begin, _read_head(begin, _plan_of(begin)))
+
+
+def _read_head(begin: str, plan: _Plan | None) -> _Head:
+    if plan is None:
+        return _Head(frozenset(), None, 0, None)
+    national = 1 + len(plan.code)
+    step = None if plan.start is None else _walk(plan.start, begin[national:])
+    return _Head(plan.whole_lengths, plan.stripped, national, step)
+
+
 def is_surely_possible(phone: str) -> bool:
     """Whether phonenumbers reads this text, a plus and digits, as just that number and finds it possible.
 
     False means only that it has to be asked.
     """
-    plan = _plan_of(phone)
-    if plan is None or len(phone) - 1 - len(plan.code) not in plan.lengths:
-        return False
-    return not plan.may_be_stripped(phone[1 + len(plan.code) :])
+    return kin_of(phone) is not None
 
 
 def one_alike(phone: str) -> str:
-    """A number of which phonenumbers says the same type and zones as of this E.164 one: often one met before.
-
-    Both begin alike up to where no pattern of their plan tells one digit from another, and are as long.
-    """
+    """As `kin_of`, of any E.164 number, also one that is not possible; itself, where nothing is certain."""
     plan = _plan_of(phone)
     if plan is None or plan.start is None:
         return phone
     national = phone[1 + len(plan.code) :]
     if plan.may_be_stripped(national):
         return phone
-    step = plan.start
-    for digit in national:
-        if step.is_decided:
-            break
-        step = step.onward.get(digit) or _go_on(step, digit)
-    return step.met.setdefault(len(national), phone)
+    return _walk(plan.start, national).met.setdefault(len(phone), phone)
 
 
 def _plan_of(phone: str) -> _Plan | None:
@@ -116,9 +164,10 @@ def _plan(code: str) -> _Plan | None:
     if main is None or main.general_desc is None:
         return None
     stripped = main.national_prefix_for_parsing
+    possible = set(main.general_desc.possible_length) - set(main.general_desc.possible_length_local_only)
     return _Plan(
         code=code,
-        lengths=frozenset(main.general_desc.possible_length) - frozenset(main.general_desc.possible_length_local_only),
+        whole_lengths=frozenset(1 + len(code) + length for length in possible),
         stripped=re.compile(stripped) if stripped else None,
         start=_start(code, described),
     )
@@ -151,6 +200,7 @@ def _go_on(step: _Step, digit: str) -> _Step:
     global _steps_made
     if _steps_made >= _MOST_STEPS:
         _plan.cache_clear()
+        _heads.clear()
         _steps_made = 0
     _steps_made += 1
     rests = frozenset(rest for before in step.rests for rest in _after(before, digit))

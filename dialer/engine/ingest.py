@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Literal
 
 import phonenumbers
@@ -50,46 +50,46 @@ class Load:
     zones: Counter[CohortZones] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
     carries_variables: bool = False
+    #: no number was met twice so far: the quick way in may be tried
+    is_first: bool = field(init=False)
     _openings: dict[CohortZones, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.is_first = self.opened.created
 
     @property
     def terms(self) -> BatchTerms:
         return self.opened.batch.terms
 
     def take(self, rows: Iterator[tuple[int, object]]) -> None:
-        now = self.desk.ledger.now()
-        chunk: dict[str, NewCall] = {}
-        read = 0
-        for read, (number, row) in enumerate(rows, start=1):
-            self._read(number, row, chunk, now)
-            if len(chunk) >= CHUNK:
-                self.write(chunk)
-            if self.on_progress and read % CHUNK == 0:
+        now, read = self.desk.ledger.now(), 0
+        while some := list(islice(rows, CHUNK)):
+            self.write(self._checked(some, now))
+            read += len(some)
+            if self.on_progress:
                 self.on_progress(read)
-        self.write(chunk)
-        if self.on_progress:
-            self.on_progress(read)
+        if self.on_progress and not read:
+            self.on_progress(0)
 
-    def _read(self, number: int, row: object, chunk: dict[str, NewCall], now: datetime) -> None:
-        try:
-            if isinstance(row, RowError):
-                raise row
-            call = self.reader.read(row)
-            self._check_opens(call.zones, now)
-        except RowError as error:
-            self._reject(Rejection(number, _phone_text(row), error.code, error.message))
-            return
-        if call.phone in chunk:
-            self.counts["duplicates"] += 1
-            return
-        chunk[call.phone] = call
+    def _checked(self, rows: Iterable[tuple[int, object]], now: datetime) -> dict[str, NewCall]:
+        """The calls of these rows by their numbers; the others reject themselves."""
+        chunk: dict[str, NewCall] = {}
+        for number, row in rows:
+            try:
+                call = self.reader.read(row)
+                if not self._openings.get(call.zones):
+                    self._check_opens(call.zones, now)
+            except RowError as error:
+                self._reject(Rejection(number, _phone_text(row), error.code, error.message))
+            else:
+                if chunk.setdefault(call.phone, call) is not call:
+                    self.counts["duplicates"] += 1
+        return chunk
 
     def _check_opens(self, zones: CohortZones, now: datetime) -> None:
-        opens = self._openings.get(zones)
-        if opens is None:
-            opens = _ever_opens(self.desk, self.terms, zones, now)
-            self._openings[zones] = opens
-        if not opens:
+        if zones not in self._openings:
+            self._openings[zones] = _ever_opens(self.desk, self.terms, zones, now)
+        if not self._openings[zones]:
             raise RowError("NEVER_OPEN", _never_open(zones))
 
     def _reject(self, rejection: Rejection) -> None:
@@ -102,20 +102,18 @@ class Load:
     def write(self, chunk: dict[str, NewCall]) -> None:
         if not chunk:
             return
-        suppressed = self.desk.ledger.suppressions.of(chunk, self.terms.name.workspace_id)
-        calls = [
-            replace(call, is_suppressed=True) if (entry := suppressed.get(phone)) and entry.until is None else call
-            for phone, call in chunk.items()
-        ]
-        added = self.desk.ledger.loads.add(self.opened, calls, span_finder(self.desk.rules))
+        for phone, entry in self.desk.ledger.suppressions.of(chunk, self.terms.name.workspace_id).items():
+            chunk[phone].is_suppressed = entry.until is None
+        calls = list(chunk.values())
+        added = self.desk.ledger.loads.add(self.opened, calls, span_finder(self.desk.rules), is_first=self.is_first)
         reached("ingest.chunk")
+        self.is_first = self.is_first and not added.known and not added.duplicates
         self.counts["accepted"] += added.accepted
         self.counts["already_known"] += added.known
         self.counts["duplicates"] += added.duplicates
         self.counts["suppressed"] += added.suppressed
         self.zones.update(call.zones for call in calls)
         self.carries_variables = self.carries_variables or any(call.variables for call in calls)
-        chunk.clear()
 
     def receipt(self, warnings: Sequence[str]) -> LoadReceipt:
         counts = {

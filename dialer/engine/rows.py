@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from dialer.domain.batch import CohortZones
 from dialer.domain.call import NewCall
 from dialer.domain.fields import PRIORITIES, nearest
-from dialer.domain.phone import parse_phone, zones_of
+from dialer.domain.phone import kin_of_text, parse_phone, zones_of
 from dialer.domain.retry import MAX_RETRIES
 from dialer.domain.spec import CallSpec
 from dialer.domain.states import Lane
@@ -26,6 +26,8 @@ from dialer.ports import HouseRules
 
 VARIABLES_LIMIT = 5 * 1024
 _FIELDS = tuple(field.name for field in fields(CallSpec))
+_NAMES: Final = frozenset(_FIELDS)
+_MOST_KNOWN: Final = 50_000
 _ALIASES = {"maxRetries": "max_retries"}
 _COLUMNS_SHOWN: Final = 50
 
@@ -44,27 +46,48 @@ class RowReader:
     rules: HouseRules
     batch_timezone: str | None
     country: str | None = None
+    #: by a number of which the library says the same, and the call's own timezone
+    _known: dict[tuple[str | None, str | None], CohortZones] = field(default_factory=dict)
 
     def read(self, row: object) -> NewCall:
         """The call of one row (CallSpec, or a mapping with its fields); RowError says what is wrong."""
-        given = _fields_of(row)
-        try:
-            phone = parse_phone(given.get("phone"), country=self.country, check=self.rules.number_check)
-            timezone = None if given.get("timezone") is None else check_timezone(given["timezone"])
-        except DialerError as error:
-            raise RowError(error.code, error.message) from None
+        given = row if type(row) is dict and row.keys() <= _NAMES else _fields_of(row)
+        phone: Any = given.get("phone")
+        timezone = given.get("timezone")
+        kin = kin_of_text(phone) if type(phone) is str and self.rules.number_check == "possible" else None
+        if kin is None:
+            phone = self._parsed(phone)
+            kin = kin_of_text(phone)
+        if timezone is not None:
+            timezone = _zone_named(timezone)
         return NewCall(
-            phone=phone,
-            zones=self.zones(phone, timezone),
-            variables=variables_text(given.get("variables")),
-            timezone=timezone,
-            max_retries=_retries(given.get("max_retries")),
-            lane=_lane(given.get("priority")),
+            phone,
+            self._known.get((kin, timezone)) or self._zones(kin, phone, timezone),
+            variables_text(given.get("variables")),
+            timezone,
+            _retries(given.get("max_retries")),
+            _lane(given.get("priority")),
         )
 
-    def zones(self, phone: str, timezone: str | None) -> CohortZones:
+    def _parsed(self, phone: object) -> str:
+        try:
+            return parse_phone(phone, country=self.country, check=self.rules.number_check)
+        except DialerError as error:
+            raise RowError(error.code, error.message) from None
+
+    def _zones(self, kin: str | None, phone: str, timezone: str | None) -> CohortZones:
         """Contract section 4: the callee's own zone first, and every zone the number may lie in where none is given."""
-        return zones_for(phone, timezone, self.batch_timezone, self.rules)
+        zones = zones_for(phone, timezone, self.batch_timezone, self.rules)
+        if kin is not None and len(self._known) < _MOST_KNOWN:
+            self._known[kin, timezone] = zones
+        return zones
+
+
+def _zone_named(name: object) -> str:
+    try:
+        return check_timezone(name)
+    except DialerError as error:
+        raise RowError(error.code, error.message) from None
 
 
 def zones_for(phone: str, timezone: str | None, batch_timezone: str | None, rules: HouseRules) -> CohortZones:
@@ -80,6 +103,8 @@ def zones_for(phone: str, timezone: str | None, batch_timezone: str | None, rule
 
 
 def _fields_of(row: object) -> Mapping[str, Any]:
+    if isinstance(row, RowError):
+        raise row
     if isinstance(row, CallSpec):
         return {name: getattr(row, name) for name in _FIELDS}
     if not isinstance(row, Mapping):

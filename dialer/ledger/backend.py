@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, Table
 
-from dialer.domain.call import ReadyHead
-from dialer.domain.states import Lane
+from dialer.domain.batch import CohortZones
+from dialer.domain.call import NewCall, ReadyHead
+from dialer.domain.states import CallState, Lane
 
-#: Columns of a call on its way in, in the order in which `Backend.insert_calls` takes their values.
+#: Columns of a call on its way in, in the order in which SQLite takes their values.
 NEW_CALL_COLUMNS = (
     "call_id",
     "batch_id",
@@ -28,6 +30,25 @@ NEW_CALL_COLUMNS = (
     "created_at",
     "closed_at",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows:
+    """A chunk of calls on their way in, all of one batch."""
+
+    batch_id: str
+    #: the state of those that are not suppressed
+    opened: CallState
+    now: datetime
+    ids: Sequence[str]
+    calls: Sequence[NewCall]
+    cohorts: Mapping[CohortZones, int]
+    #: none of the numbers is likely to be known
+    is_first: bool
+
+    @property
+    def suppressed(self) -> int:
+        return sum(call.is_suppressed for call in self.calls)
 
 
 class Backend(Protocol):
@@ -61,7 +82,7 @@ class Backend(Protocol):
         """Exclusive barrier of everything."""
         ...
 
-    def insert_calls(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
+    def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
         """Insert calls whose number is new to the batch; returns how many came in open, and how many closed."""
         ...
 

@@ -8,10 +8,11 @@ from threading import Lock
 
 from dialer.domain.zones import EPOCH
 
-_COUNTER_BITS = 32
-_RANDOM_BITS = 42
-_LOW_BITS = 62
+#: Of the 74 bits behind the millisecond. The salt fills ten hexadecimal digits, and the counter's last byte two.
+_COUNTER_BITS = 34
+_SALT_BITS = 40
 _MILLISECOND = timedelta(milliseconds=1)
+_BYTES = [f"{byte:02x}" for byte in range(256)]
 
 
 class IdMaker:
@@ -25,8 +26,13 @@ class IdMaker:
     def take(self, now: datetime, count: int = 1) -> list[str]:
         """`count` ids, ascending, above all that this maker made before."""
         millisecond, first = self._reserve((now - EPOCH) // _MILLISECOND, count)
-        salt = secrets.randbits(_RANDOM_BITS)
-        return [_spell(millisecond, first + index, salt) for index in range(count)]
+        salt = f"{secrets.randbits(_SALT_BITS):010x}"
+        last, ids = first + count - 1, []
+        for high in range(first >> 8, (last >> 8) + 1):
+            lows = _BYTES[first & 255 if high == first >> 8 else 0 : (last & 255) + 1 if high == last >> 8 else 256]
+            head = _head(millisecond, high)
+            ids += [f"{head}{low}{salt}" for low in lows]
+        return ids
 
     def _reserve(self, millisecond: int, count: int) -> tuple[int, int]:
         with self._lock:
@@ -39,9 +45,7 @@ class IdMaker:
             return self._millisecond, first
 
 
-def _spell(millisecond: int, counter: int, salt: int) -> str:
-    payload = counter << _RANDOM_BITS | salt
-    high = millisecond << 16 | 0x7000 | payload >> _LOW_BITS
-    low = 1 << 63 | payload & (1 << _LOW_BITS) - 1
-    digits = f"{high << 64 | low:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+def _head(millisecond: int, counter: int) -> str:
+    """All digits but the counter's last byte and the salt: 48 bits of time, version, 12 bits, variant, 14 bits."""
+    time, top, rest = f"{millisecond:012x}", counter >> 14, 0x8000 | counter & 0x3FFF
+    return f"{time[:8]}-{time[8:]}-{0x7000 | top:04x}-{rest:04x}-"

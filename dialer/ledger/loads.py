@@ -14,6 +14,7 @@ from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones, Span
 from dialer.domain.call import NewCall
 from dialer.domain.states import BatchState, CallState, CloseReason, Lane
 from dialer.errors import BatchTerminated, BatchUnknown
+from dialer.ledger.backend import NewRows
 from dialer.ledger.columns import word
 from dialer.ledger.moves import has_open_call
 from dialer.ledger.rows import batch_of, changes, cohort_of, columns_of, span_columns, zones_of, zones_text
@@ -26,9 +27,6 @@ from dialer.ports.ledger import Added, Merge, NextSpan, OpenedLoad
 WINDOW_FIELDS = {"nbf", "exp", "block_rules", "calling_hours", "timezone", "ignore_hours"}
 OPEN_TRIES = 5
 
-# Plain text, once: reading a member's value costs more than all else that is done for a row.
-_WAITING, _READY, _CLOSED = CallState.WAITING.value, CallState.READY.value, CallState.CLOSED.value
-_SUPPRESSED = CloseReason.SUPPRESSED.value
 PHONES_AT_ONCE = 500
 
 
@@ -75,11 +73,11 @@ class SqlLoads:
                     raise
         raise AssertionError("unreachable")
 
-    def add(self, load: OpenedLoad, calls: Sequence[NewCall], next_span: NextSpan) -> Added:
+    def add(self, load: OpenedLoad, calls: Sequence[NewCall], next_span: NextSpan, *, is_first: bool = False) -> Added:
         with self._transactions.write() as connection:
             # Shared, so that a terminate waits for this chunk, and a chunk after it sees the batch terminated.
             self._transactions.backend.share(connection, load.batch.batch_id)
-            return add_calls(connection, self._transactions, load, calls, next_span)
+            return add_calls(connection, self._transactions, load, calls, next_span, is_first=is_first)
 
     def finish(self, load: OpenedLoad) -> Batch:
         with self._transactions.write() as connection:
@@ -158,6 +156,8 @@ def add_calls(
     load: OpenedLoad,
     new: Sequence[NewCall],
     next_span: NextSpan,
+    *,
+    is_first: bool = False,
 ) -> Added:
     """One chunk, within the caller's transaction, its batch's shared barrier held."""
     batch = get(connection, load.batch.batch_id)
@@ -169,15 +169,12 @@ def add_calls(
     now = now_of(connection)
     numbers = cohort_ids(connection, batch, new, next_span, now)
     ids = transactions.ids.take(now, len(new))
-    opened = _WAITING if batch.terms.is_template else _READY
-    rows = [
-        _row(call_id, batch.batch_id, numbers[call.zones], call, opened, now)
-        for call_id, call in zip(ids, new, strict=True)
-    ]
-    accepted, suppressed = transactions.backend.insert_calls(connection, rows) if rows else (0, 0)
-    add_delta(connection, batch.batch_id, {"total": 1, **counted(CallState(opened))}, accepted)
-    add_delta(connection, batch.batch_id, {"total": 1, **counted(CallState.CLOSED, _SUPPRESSED)}, suppressed)
-    repeated = len(rows) - accepted - suppressed
+    opened = CallState.WAITING if batch.terms.is_template else CallState.READY
+    rows = NewRows(batch.batch_id, opened, now, ids, new, numbers, is_first)
+    accepted, suppressed = transactions.backend.insert_calls(connection, rows) if new else (0, 0)
+    add_delta(connection, batch.batch_id, {"total": 1, **counted(opened)}, accepted)
+    add_delta(connection, batch.batch_id, {"total": 1, **counted(CallState.CLOSED, CloseReason.SUPPRESSED)}, suppressed)
+    repeated = len(new) - accepted - suppressed
     phones = [call.phone for call in new] if repeated else []
     known = count_before(connection, batch.batch_id, load.load_id, phones)
     return Added(accepted, known, suppressed, duplicates=repeated - known)
@@ -191,26 +188,6 @@ def count_before(connection: Connection, batch_id: str, load_id: str, phones: Se
         known = select(func.count()).where(c.phone.in_(chunk), c.batch_id == batch_id, c.call_id < load_id)
         count += connection.execute(known).scalar_one()
     return count
-
-
-def _row(call_id: str, batch_id: str, cohort_id: int, call: NewCall, opened: str, now: datetime) -> tuple[Any, ...]:
-    """In the order of `NEW_CALL_COLUMNS`."""
-    is_closed = call.is_suppressed
-    return (
-        call_id,
-        batch_id,
-        cohort_id,
-        call.phone,
-        call.variables,
-        call.timezone,
-        None if call.lane is None else int(call.lane),
-        call.max_retries,
-        _CLOSED if is_closed else opened,
-        _SUPPRESSED if is_closed else None,
-        now if opened == _READY and not is_closed else None,
-        now,
-        now if is_closed else None,
-    )
 
 
 def cohort_ids(

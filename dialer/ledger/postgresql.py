@@ -1,8 +1,8 @@
-"""The ledger on PostgreSQL: connection settings, advisory barrier, COPY, and the look at the heads of cohorts."""
+"""The ledger on PostgreSQL: connection settings, advisory barrier, and the look at the heads of cohorts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,9 @@ from sqlalchemy.ext.compiler import compiles
 
 from dialer.domain.call import ReadyHead
 from dialer.domain.states import Lane
-from dialer.ledger.backend import NEW_CALL_COLUMNS
+from dialer.ledger.backend import NewRows
 from dialer.ledger.columns import Instant, clock, texts
+from dialer.ledger.copying import copy_calls
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
 ALL_NAMESPACE, BATCH_NAMESPACE, MIGRATION_NAMESPACE = 0x6469616C, 0x6469616D, 0x6469616E
@@ -41,17 +42,6 @@ _CONNECT = {
     "application_name": "dialer",
 }
 _POOL = {"pool_size": 40, "max_overflow": 40, "pool_timeout": 10, "pool_use_lifo": True, "pool_pre_ping": True}
-
-_COLUMNS = ", ".join(NEW_CALL_COLUMNS)
-_STAGING = (
-    f"CREATE TEMP TABLE IF NOT EXISTS new_calls ON COMMIT DELETE ROWS AS SELECT {_COLUMNS} FROM calls WHERE false"  # noqa: S608
-)
-_COPY = f"COPY new_calls ({_COLUMNS}) FROM STDIN"
-_INSERT = text(
-    f"WITH inserted AS (INSERT INTO calls ({_COLUMNS}) SELECT {_COLUMNS} FROM new_calls "  # noqa: S608
-    "ON CONFLICT (phone, batch_id) DO NOTHING RETURNING state) "
-    "SELECT count(*) FILTER (WHERE state <> 'closed'), count(*) FILTER (WHERE state = 'closed') FROM inserted"
-)
 
 # Open cohorts first, then the heads of each: what waits, is paused or is over is never looked at. A cohort with nothing
 # to give does not use up the limit, and where more have something, chance is fair to all. The order names the lane, or
@@ -132,14 +122,8 @@ class PostgreSql:
     def exclude_all(self, connection: Connection) -> None:
         connection.execute(_EXCLUDE, {"namespace": ALL_NAMESPACE, "key": 0})
 
-    def insert_calls(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
-        connection.exec_driver_sql(_STAGING)
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for row in rows:
-                copy.write_row(row)
-        accepted, closed = connection.execute(_INSERT).one()
-        return accepted, closed
+    def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
+        return copy_calls(connection, rows)
 
     def heads(
         self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int

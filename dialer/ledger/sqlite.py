@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,8 +18,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 
 from dialer.domain.call import ReadyHead
-from dialer.domain.states import CallState, Lane
-from dialer.ledger.backend import NEW_CALL_COLUMNS
+from dialer.domain.states import CallState, CloseReason, Lane
+from dialer.ledger.backend import NEW_CALL_COLUMNS, NewRows
 from dialer.ledger.columns import Instant, as_text, clock, texts
 
 BUSY_SECONDS = 10.0
@@ -34,10 +33,7 @@ _MARKS = ", ".join("?" * len(NEW_CALL_COLUMNS))
 _INSERT = (
     f"INSERT INTO calls ({', '.join(NEW_CALL_COLUMNS)}) VALUES ({_MARKS}) ON CONFLICT (phone, batch_id) DO NOTHING"  # noqa: S608
 )
-_STATE = NEW_CALL_COLUMNS.index("state")
-_CLOSED = CallState.CLOSED.value
-#: From here on they are instants.
-_INSTANTS = NEW_CALL_COLUMNS.index("due_at")
+_READY, _CLOSED, _SUPPRESSED = CallState.READY.value, CallState.CLOSED.value, CloseReason.SUPPRESSED.value
 
 _COHORTS = text(
     """
@@ -112,10 +108,8 @@ class Sqlite:
     def exclude_all(self, connection: Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE excludes every other writer."""
 
-    def insert_calls(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> tuple[int, int]:
-        closed = [bound(row) for row in rows if row[_STATE] == _CLOSED]
-        accepted = [bound(row) for row in rows if row[_STATE] != _CLOSED]
-        return insert(connection, accepted), insert(connection, closed)
+    def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
+        return insert(connection, rows, closed=False), insert(connection, rows, closed=True)
 
     def heads(
         self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int
@@ -139,17 +133,32 @@ def engine_of(url: URL) -> Engine:
     return engine
 
 
-def insert(connection: Connection, rows: list[tuple[Any, ...]]) -> int:
-    return connection.exec_driver_sql(_INSERT, rows).rowcount if rows else 0
+def insert(connection: Connection, rows: NewRows, *, closed: bool) -> int:
+    """Those that come in closed, or the others; how many of them were new."""
+    values = row_values(rows, closed=closed)
+    return connection.exec_driver_sql(_INSERT, values).rowcount if values else 0
 
 
-def bound(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return *row[:_INSTANTS], *map(_instant, row[_INSTANTS:])
-
-
-@lru_cache(maxsize=8)  # a chunk has one
-def _instant(value: datetime | None) -> str | None:
-    return None if value is None else as_text(value)
+def row_values(rows: NewRows, *, closed: bool) -> list[tuple[Any, ...]]:
+    """In the order of `NEW_CALL_COLUMNS`."""
+    batch_id, cohorts, now = rows.batch_id, rows.cohorts, as_text(rows.now)
+    state, reason = (_CLOSED, _SUPPRESSED) if closed else (rows.opened.value, None)
+    stands = state, reason, now if state == _READY else None, now, now if closed else None
+    return [
+        (
+            call_id,
+            batch_id,
+            cohorts[call.zones],
+            call.phone,
+            call.variables,
+            call.timezone,
+            None if call.lane is None else int(call.lane),
+            call.max_retries,
+            *stands,
+        )
+        for call_id, call in zip(rows.ids, rows.calls, strict=True)
+        if call.is_suppressed is closed
+    ]
 
 
 def commit(connection: Connection) -> None:

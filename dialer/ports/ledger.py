@@ -90,9 +90,9 @@ class Loads(Protocol):
         """
         ...
 
-    def add(self, load: OpenedLoad, calls: Sequence[NewCall], next_span: NextSpan) -> Added:
+    def add(self, load: OpenedLoad, calls: Sequence[NewCall], next_span: NextSpan, *, is_first: bool = False) -> Added:
         """Insert one chunk (any length up to some thousands), cohorts as needed; one commit. Duplicates are left as
-        they are."""
+        they are. `is_first`: none of the numbers is likely to be known, so the quickest way in is tried first."""
         ...
 
     def finish(self, load: OpenedLoad) -> Batch:

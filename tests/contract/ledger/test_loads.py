@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import psycopg
 import pytest
+from sqlalchemy import Connection, select
 
 from dialer.domain.batch import BatchTerms, CohortZones
 from dialer.domain.states import BatchState, CallState, CloseReason, Lane
-from dialer.errors import BatchTerminated, LoadRefused
-from dialer.ledger import SqlLedger
+from dialer.errors import BatchTerminated, LedgerUnreachable, LoadRefused
+from dialer.ledger import SqlLedger, open_ledger
+from dialer.ledger.backend import NewRows
+from dialer.ledger.copying import copy_calls
+from dialer.ledger.tables import calls
 from tests.contract.ledger.builders import (
     DAY,
     FAR_OFF,
@@ -74,6 +79,51 @@ def test_known_numbers_are_left_as_they_are(house: House, ledger: SqlLedger) -> 
     again = ledger.loads.add(opened, new_calls(6), always_open)
     assert (again.accepted, again.known, again.duplicates) == (1, 3, 2)
     assert ledger.reading.calls()[:3] == before
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_number_that_comes_again_in_a_later_chunk_is_counted_whichever_way_it_takes(
+    house: House, ledger: SqlLedger, is_first: bool
+) -> None:
+    opened = house.open(terms_of())
+    added = ledger.loads.add(opened, new_calls(3), always_open, is_first=is_first)
+    assert (added.accepted, added.known, added.duplicates) == (3, 0, 0)
+    again = ledger.loads.add(opened, new_calls(4, first=2), always_open, is_first=is_first)
+    assert (again.accepted, again.known, again.duplicates) == (3, 0, 1)
+    assert [record.phone for record in ledger.reading.calls(opened.batch.batch_id)] == list(map(phone_of, range(6)))
+    assert ledger.reading.tally(opened.batch.batch_id).total == 6
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_everything_that_a_row_brings_arrives_as_it_was_given(house: House, ledger: SqlLedger, is_first: bool) -> None:
+    awkward = '{"a": "tab\t, line\n, return\r, \\N, \\\\., quote \' ", é \U0001f4de", "b": "\\u0001"}'
+    plain, own = new_calls(2)
+    own = replace(own, variables=awkward, timezone="Australia/Perth", max_retries=0, lane=Lane.HIGH)
+    barred = replace(own, phone=phone_of(7), is_suppressed=True)
+    opened = house.open(terms_of(max_retries=2))
+    ledger.loads.add(opened, [plain, own, barred], always_open, is_first=is_first)
+    with ledger._transactions.read() as connection:
+        kept = connection.execute(select(calls.c.variables).order_by(calls.c.call_id)).scalars().all()
+    assert kept == [None, awkward, awkward]
+    first, second, third = ledger.reading.calls(opened.batch.batch_id)
+    assert (first.timezone, first.max_retries, first.priority, first.due_at is None) == (None, 2, "normal", False)
+    assert (second.timezone, second.max_retries, second.priority) == ("Australia/Perth", 0, "high")
+    assert (third.state, third.close_reason, third.due_at) == (CallState.CLOSED, CloseReason.SUPPRESSED, None)
+
+
+def test_a_database_that_goes_away_while_rows_come_in_is_named(postgres_url: str) -> None:
+    ledger = open_ledger(postgres_url)
+    rows = NewRows("", CallState.READY, ledger.now(), [""], new_calls(1), {MELBOURNE: 1}, is_first=True)
+    with pytest.raises(LedgerUnreachable, match="terminat"), ledger._transactions.write() as connection:
+        in_chunk_whose_connection_dies(connection, postgres_url, rows)
+    ledger.close()
+
+
+def in_chunk_whose_connection_dies(connection: Connection, url: str, rows: NewRows) -> None:
+    process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with psycopg.connect(url, autocommit=True) as operator:
+        operator.execute("SELECT pg_terminate_backend(%s, 5000)", (process,))
+    copy_calls(connection, rows)
 
 
 def test_the_same_number_twice_in_a_chunk_is_one_call(house: House, ledger: SqlLedger) -> None:

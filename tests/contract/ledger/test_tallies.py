@@ -32,6 +32,7 @@ from dialer.ports.ledger import Recording, Retaken
 from tests.contract.ledger.builders import (
     ACCOUNT,
     DEADLINE,
+    HOUR,
     IN_PROGRESS,
     LONG_AGO,
     SECOND,
@@ -410,6 +411,53 @@ def test_a_reader_sees_counts_that_agree_while_calls_move_and_deltas_are_folded(
         assert min(tally.states.values()) >= 0
         assert tally.states[CallState.CLOSED] == tally.closed[CloseReason.REACHED] == tally.outcomes[Outcome.ANSWERED]
     assert len({tally.states[CallState.CLOSED] for tally in seen}) > 1
+
+
+def test_a_claim_that_is_refused_because_its_batch_is_over_counts_its_call_closed(
+    house: House, ledger: SqlLedger
+) -> None:
+    batch = house.load()
+    ticket = house.ticket()
+    house.let_expire(batch)
+    assert isinstance(house.take(ticket), NotClaimed)
+    assert ledger.reading.tally(batch.batch_id).closed[CloseReason.EXPIRED] == 1
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_what_an_operator_says_of_unknown_and_unresolved_calls_is_counted(
+    house: House, ledger: SqlLedger, placed: bool
+) -> None:
+    batch = house.load(calls=new_calls(4))
+    unknown, given_up, failed = (house.claim(house.ticket(queued)) for queued in house.push()[:3])
+    house.open_attempt(unknown, UNKNOWN)
+    assert ledger.attempts.give_up(house.open_attempt(given_up, UNKNOWN), "no news")
+    assert ledger.failures.undialed(failed.call_id, 0, failed, "why", timedelta(0), most=1)
+    assert len(ledger.decisions.resolve(batch.batch_id, None, placed, "ops")) == 3
+    assert ledger.reading.tally(batch.batch_id).closed[CloseReason.UNRESOLVED] == 0
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+
+
+def test_an_answer_that_contradicts_an_operator_is_counted(house: House, ledger: SqlLedger) -> None:
+    batch = house.load()
+    claim = house.claim()
+    house.open_attempt(claim, UNKNOWN)
+    ledger.decisions.resolve(batch.batch_id, None, placed=False, by="ops")
+    later = house.ticket()
+    ledger.claims.hand_back(later, HOUR, "no channel")
+    assert ledger.claims.record(claim, answer(), IN_PROGRESS)
+    assert ledger.reading.tally(batch.batch_id).states[CallState.IN_PROGRESS] == 1
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
+
+
+def test_a_retry_that_a_restored_ledger_may_have_forgotten_is_counted_unknown(house: House, ledger: SqlLedger) -> None:
+    batch = house.load()
+    ledger.claims.hand_back(house.ticket(), timedelta(0), "no channel")
+    assert ledger.reading.tally(batch.batch_id).states[CallState.WAITING] == 1
+    [cohort] = ledger.batches.cohorts(batch.batch_id)
+    assert ledger.trust.recover(cohort, LONG_AGO, 10) == 1
+    assert ledger.reading.tally(batch.batch_id).states[CallState.UNKNOWN] == 1
+    assert tallied(ledger, batch.batch_id) == by_rows(ledger, batch.batch_id)
 
 
 def test_a_ledger_that_is_upgraded_counts_what_was_there(house: House, ledger: SqlLedger, ledger_url: str) -> None:

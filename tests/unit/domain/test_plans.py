@@ -11,7 +11,7 @@ import pytest
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 from phonenumbers.timezone import time_zones_for_number
 
-from dialer.domain.plans import is_surely_possible, one_alike
+from dialer.domain.plans import is_surely_possible, kin_of, one_alike
 
 # `python tests/unit/domain/test_plans.py 1000000` compares as many as you like.
 SAMPLE = 15_000
@@ -58,11 +58,12 @@ def differences(seed: int, count: int) -> list[str]:
             if is_surely_possible(phone):
                 found.append(f"{phone} is not possible")
             continue
-        alike = phonenumbers.parse(one_alike(phone))
-        if time_zones_for_number(number) != time_zones_for_number(alike):
-            found.append(f"{phone} does not lie where {alike} lies")
-        if phonenumbers.number_type(number) != phonenumbers.number_type(alike):
-            found.append(f"{phone} is not of the type of {alike}")
+        for like in {one_alike(phone), kin_of(phone) or phone}:
+            alike = phonenumbers.parse(like)
+            if time_zones_for_number(number) != time_zones_for_number(alike):
+                found.append(f"{phone} does not lie where {alike} lies")
+            if phonenumbers.number_type(number) != phonenumbers.number_type(alike):
+                found.append(f"{phone} is not of the type of {alike}")
     return found
 
 
@@ -77,6 +78,12 @@ def test_nearly_every_possible_number_takes_the_shortcut() -> None:
 
 def test_numbers_that_differ_behind_their_deciding_digits_share_one_answer() -> None:
     assert one_alike("+61412345678") == one_alike("+61412345679")
+
+
+def test_numbers_of_one_kin_are_told_by_the_first_that_was_met() -> None:
+    assert kin_of("+61412345678") == kin_of("+61412345679") != kin_of("+61392345678")
+    assert kin_of("+493012345678") != kin_of("+4930123456789")
+    assert kin_of("+614123") is None
 
 
 def test_a_number_is_not_alike_one_of_another_length_or_area() -> None:

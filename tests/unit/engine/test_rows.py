@@ -73,6 +73,25 @@ def test_a_country_lets_national_formats_in() -> None:
     assert rejection({"phone": "(03) 8777 2586"}).code == "PHONE_NOT_E164"
 
 
+@pytest.mark.parametrize("timezone", [None, "Australia/Perth"])
+@pytest.mark.parametrize("check", ["possible", "valid"])
+def test_a_row_like_others_before_is_read_as_if_it_were_the_first(timezone: str | None, check: Any) -> None:
+    rules = HouseRules(number_check=check, default_timezone="UTC", legal_hours=("*|0800-2100",))
+    practised = RowReader(rules, None)
+
+    def verdict(reader: RowReader, phone: str) -> Any:
+        try:
+            return reader.read({"phone": phone, "timezone": timezone})
+        except RowError as error:
+            return error.code, error.message
+
+    numbers = [
+        f"+{begin}{last:02d}" for begin in ("614123456", "6139876543", "120255501", "44207946") for last in range(30)
+    ]
+    for phone in [*numbers, *(number.replace("1", "-1") for number in numbers), "+6141", *numbers]:
+        assert verdict(practised, phone) == verdict(RowReader(rules, None), phone)
+
+
 def test_an_optional_field_that_is_null_is_left_out() -> None:
     bare = a_reader().read({"phone": PHONE})
     assert (
