@@ -16,10 +16,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --exclude-newer "2 days" --gen
         --custom-compile-command 'make lock' --extra flower --extra http pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove chaos simulate check lint fix bench lock clean python-fits
+.PHONY: help demo test prove ops-test soak chaos simulate check lint fix bench lock clean python-fits
 
 help: ## Print this
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-8s %s\n", $$1, $$2}'
 
 demo: .venv/runtime-$(LOCKED) ## Dial a few batches against simulated providers, on a scheduler, a worker, a Redis and a ledger of its own
 	@$(BIN)/dialer demo
@@ -33,6 +33,10 @@ test: .venv/dev-$(LOCKED) ## Run the tests, on servers of their own: ARGS="tests
 
 prove: .venv/dev-$(LOCKED) ## Kill processes at every step and services at random, in short: failpoints, simulation, chaos
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(or $(ARGS),$(PROOFS))
+
+# The programs beside ours that it looks at or looks with; a test that misses one fails and names its package.
+ops-test: .venv/dev-$(LOCKED) ## Run the shipped supervisor, systemd, Compose, Flower and Prometheus files for real: six minutes, Debian packages needed
+	@$(BIN)/pytest tests/ops $(ARGS)
 
 chaos: .venv/dev-$(LOCKED) ## Break everything while batches run, for hours: ARGS="-k redis", "--seed 7", "--scale 0.1"
 	@$(BIN)/pytest tests/chaos --long $(ARGS)

@@ -73,7 +73,13 @@ def _message(task: str, queue: str, ident: str, arguments: list[Any]) -> str:
             "body": json.dumps([arguments, {}, None]),
             "content-encoding": "utf-8",
             "content-type": "application/json",
-            "headers": {"task": task, "id": ident, "root_id": ident, "ignore_result": True},
+            "headers": {
+                "task": task,
+                "shadow": f"{task} [{queue.rpartition('.')[2]}]",  # its name in Flower, so that a lane can be looked for
+                "id": ident,
+                "root_id": ident,
+                "ignore_result": True,
+            },
             "properties": {"delivery_tag": ident, "delivery_info": {"exchange": "", "routing_key": queue}},
         }
     )

@@ -19,13 +19,12 @@ from dialer.errors import DialerError
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
 from dialer.settings import load_settings
-from workers import lines, logs
+from workers import lines, logs, notify
 from workers.aside import Aside
 from workers.asking import Asking
 from workers.desk import open_desk
 from workers.exits import refuse
 from workers.logs import log
-from workers.notify import tell_systemd
 from workers.outage import Outage, outages
 from workers.seat import this_host
 
@@ -72,6 +71,7 @@ class Scheduler:
             aside.start()
         while not self._stopped.is_set():
             self._guarded(self._round)
+        notify.is_leaving()
         self._asking.close()
         for aside in self._asides:
             aside.stop()
@@ -90,16 +90,17 @@ class Scheduler:
             self._failures = 0
         except Outage as error:
             outages.began(error)
-            tell_systemd(f"waiting: {error.code}")
+            notify.is_held_up(f"waiting: {error.code}")
             self._stopped.wait(OUTAGE_SECONDS)
         except Exception as error:  # noqa: BLE001 - a scheduler that gives up dials nobody for good
             self._failures += 1
+            notify.is_held_up(f"failing: {type(error).__name__}, {self._failures} in a row")
             log().error("tick.failed", error=repr(error), in_a_row=self._failures, exc_info=True)
             self._stopped.wait(min(2.0**self._failures, LONGEST_BACKOFF_SECONDS))
 
     def _round(self) -> None:
         if not self._leads():
-            tell_systemd("standing by")
+            notify.is_well("standing by")
             self._stopped.wait(TICK_SECONDS)
             return
         if not self._desk.signals.epoch_stands():
@@ -109,7 +110,7 @@ class Scheduler:
         self._desk.ledger.workers.ticked(self.holder)
         self._keep_house()
         outages.ended()
-        tell_systemd(f"leading, term {self._term}")
+        notify.is_well(f"leading, term {self._term}")
         lines.ticked(report)
         pause = FAST_TICK_SECONDS if self._is_fast and report.is_busy else TICK_SECONDS
         self._desk.signals.await_wake(pause)

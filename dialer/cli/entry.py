@@ -20,6 +20,7 @@ from dialer.cli import (
     processes,
     setting_up,
     suppressing,
+    units,
     webhooks,
     windows,
 )
@@ -76,6 +77,7 @@ for name, command, panel in (
     ("scheduler", processes.scheduler, RUNNING),
     ("worker", processes.worker, RUNNING),
     ("serve", processes.serve, RUNNING),
+    ("install-units", units.install_units, RUNNING),
     ("simulator", processes.simulator, RUNNING),
     ("load", loading.load, BATCHES),
     ("start", control.start, BATCHES),

@@ -12,7 +12,7 @@ from dialer.settings.shape import (
     TimingSettings,
     fingerprint,
 )
-from dialer.settings.sources import configuration_path, is_debugging
+from dialer.settings.sources import configuration_path, is_debugging, named_configuration
 
 __all__ = [
     "SAMPLE_TOML",
@@ -27,5 +27,6 @@ __all__ = [
     "fingerprint",
     "is_debugging",
     "load_settings",
+    "named_configuration",
     "write_sample",
 ]

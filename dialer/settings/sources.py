@@ -49,6 +49,12 @@ def configuration_path(path: Path | str | None = None) -> Path:
     return Path(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE).absolute()
 
 
+def named_configuration() -> Path | None:
+    """The file that DIALER_CONFIG names."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named).absolute() if named else None
+
+
 def is_file_named(path: Path | str | None) -> bool:
     """Whether somebody asked for that very file, so that it must be there."""
     return bool(path or os.environ.get(CONFIG_VARIABLE))

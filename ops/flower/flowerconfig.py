@@ -5,13 +5,62 @@ What it shows of a call is its id: no phone number, name or key ever enters Redi
 """
 
 import os
+import socket
+import sys
+from pathlib import Path
 
-if ":" not in os.environ.get("FLOWER_BASIC_AUTH", ""):
-    raise SystemExit("flower: set FLOWER_BASIC_AUTH to name:password")
 
-basic_auth = [os.environ["FLOWER_BASIC_AUTH"]]
+def _refuse(why, code):
+    sys.stderr.write(f"flower: {why}\n")
+    raise SystemExit(code)
+
+
+def _who_may_look():
+    """name:password, from FLOWER_BASIC_AUTH or from the file that FLOWER_BASIC_AUTH_FILE names."""
+    named = os.environ.get("FLOWER_BASIC_AUTH_FILE")
+    try:
+        told = Path(named).read_text(encoding="utf-8").strip() if named else os.environ.get("FLOWER_BASIC_AUTH", "")
+    except (OSError, UnicodeDecodeError) as error:
+        _refuse(f"{named}: cannot be read: {getattr(error, 'strerror', None) or error}", 2)
+    name, _, password = told.partition(":")
+    if not (name and password):
+        origin = (
+            f"{named}: expected one line" if named else "set FLOWER_BASIC_AUTH, or FLOWER_BASIC_AUTH_FILE to a file"
+        )
+        _refuse(f"{origin}, name:password", 2)
+    return told
+
+
+def _expect_a_free_port(address, port):
+    """Flower itself would end in a traceback."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            _refuse(f"cannot listen on {address}:{port}: {error.strerror or error}", 1)
+
+
+def _last(option, default):
+    """A command line wins over this file, and is read after it."""
+    given = [word.partition("=")[2] for word in sys.argv if word.startswith(f"--{option}=")]
+    return given[-1] if given else default
+
+
+def format_task(task):
+    """For its pages: which push of which call. (A task's id is CALL.PUSH; its name tells the lane.)"""
+    call, _, push = task.uuid.rpartition(".")
+    task.args = f"call {call}, push {push}" if call else task.uuid
+    return task
+
+
+basic_auth = [_who_may_look()]
 address = "127.0.0.1"
-port = 5555
+port = int(os.environ.get("FLOWER_PORT", "5555"))
 read_only = True
+purge_offline_workers = 600  # seconds
 max_tasks = 10_000  # in memory; the ledger keeps the history
-tasks_columns = "name,state,args,received,runtime,worker"
+tasks_columns = "name,args,state,received,started,runtime,worker,uuid"
+
+_expect_a_free_port(_last("address", address), int(_last("port", port)))

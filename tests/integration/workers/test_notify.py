@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from workers.notify import tell_systemd
+from workers import notify
+
+#: each thing that can be said, and what systemd reads
+SAID: list[tuple[Callable[[], None], bytes]] = [
+    (lambda: notify.is_well("leading, term 3"), b"READY=1\nWATCHDOG=1\nSTATUS=leading, term 3"),
+    (lambda: notify.is_held_up("waiting: REDIS_UNREACHABLE"), b"STATUS=waiting: REDIS_UNREACHABLE"),
+    (notify.is_leaving, b"STOPPING=1"),
+]
 
 
-def test_systemd_is_told_that_we_are_ready_alive_and_how_we_fare(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(5)
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(5)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        tell_systemd("leading, term 3")
-        assert systemd.recv(1000) == b"READY=1\nWATCHDOG=1\nSTATUS=leading, term 3"
+        yield listening
+
+
+@pytest.mark.parametrize(("say", "heard"), SAID, ids=["well", "held up", "leaving"])
+def test_only_what_is_well_makes_ready_and_feeds_the_watchdog(
+    say: Callable[[], None], heard: bytes, systemd: socket.socket
+) -> None:
+    say()
+    assert systemd.recv(1000) == heard
 
 
 def test_a_systemd_that_is_gone_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
-    tell_systemd("leading, term 3")
+    notify.is_well("leading, term 3")
 
 
 def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    tell_systemd("leading, term 3")
+    notify.is_well("leading, term 3")
