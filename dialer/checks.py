@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from dialer.coordination import open_coordination
+from dialer.coordination import ServerFacts, mended_in, open_coordination
 from dialer.domain.placement import Answer, Balance
 from dialer.domain.status import CheckLine
 from dialer.errors import DialerError
@@ -42,19 +42,31 @@ def _ledger(desk: Switchboard) -> Iterator[CheckLine]:
 def _redis(settings: Settings, desk: Switchboard) -> Iterator[CheckLine]:
     try:
         redis = open_coordination(settings.redis_address())
-        facts = redis.ping()
+        facts, stands_open = redis.ping(), redis.stands_open()
         redis.close()
     except DialerError as error:
         yield CheckLine("redis", ok=False, detail=str(error))
         return
     policy = facts["maxmemory_policy"]
-    yield CheckLine("redis", ok=True, detail=f"{facts['server']} {facts['version']}")
+    yield _redis_version(facts)
     yield CheckLine("redis eviction", policy == "noeviction", f"maxmemory-policy {policy}")
     if facts["persistence"] == "none":
         detail = "no persistence: harmless, but a restart then costs a rebuild"
         yield CheckLine("redis persistence", ok=True, detail=detail, is_warning=True)
+    if stands_open and not settings.embeds_redis:
+        detail = "open: whoever reaches it needs no password to stop or forge; see ops/redis/users.acl"
+        yield CheckLine("redis access", ok=True, detail=detail, is_warning=True)
     skew = abs((facts["time"] - desk.clock.utc()).total_seconds())
     yield CheckLine("redis clock", skew <= MOST_SKEW_SECONDS, f"{skew:.1f} s from this machine's")
+
+
+def _redis_version(facts: ServerFacts) -> CheckLine:
+    found = f"{facts['server']} {facts['version']}"
+    mended = mended_in(facts["server"], facts["version"])
+    if mended is None:
+        return CheckLine("redis", ok=True, detail=found)
+    detail = f"{found} has known faults, mended in {mended} (or by your distribution, under the old number)"
+    return CheckLine("redis", ok=True, detail=detail, is_warning=True)
 
 
 def _providers(desk: Switchboard) -> Iterator[CheckLine]:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dialer.coordination.admission import RedisAdmission
 from dialer.coordination.connection import RedisServer, ServerFacts
+from dialer.coordination.faults import mended_in
 from dialer.coordination.signals import RedisSignals
 
-__all__ = ["Coordination", "RedisAdmission", "RedisServer", "RedisSignals", "ServerFacts", "open_coordination"]
+__all__ = [
+    "Coordination",
+    "RedisAdmission",
+    "RedisServer",
+    "RedisSignals",
+    "ServerFacts",
+    "mended_in",
+    "open_coordination",
+]
 
 
 class Coordination:
@@ -21,6 +30,10 @@ class Coordination:
     def ping(self) -> ServerFacts:
         """What the server says of itself; raises RedisUnreachable."""
         return self.server.ping()
+
+    def stands_open(self) -> bool:
+        """Whether somebody without name or password could read our keys; raises RedisUnreachable."""
+        return self.server.stands_open()
 
     def close(self) -> None:
         self.server.close()

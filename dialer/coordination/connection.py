@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.retry import Retry
 
+from dialer.coordination.keys import EPOCH
 from dialer.errors import ConfigInvalid, RedisUnreachable
 
 #: To connect, and for one answer: a permit that takes longer is worth less than a prompt "no".
@@ -47,6 +48,7 @@ class RedisServer:
 
     def __init__(self, url: str) -> None:
         self.address = address_of(url)
+        self._url = url
         self._redis = client(url, ANSWER_SECONDS)
         self._waiting = client(url, BLOCK_SECONDS + ANSWER_SECONDS)
         self._verbs = {verb: self._redis.register_script(script(verb)) for verb in VERBS}
@@ -88,6 +90,19 @@ class RedisServer:
                 time=datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros),
             )
 
+    def stands_open(self) -> bool:
+        """Whether somebody without name or password could read our keys."""
+        stranger = client(without_credentials(self._url), ANSWER_SECONDS)
+        try:
+            stranger.get(EPOCH)
+        except (AuthenticationError, ResponseError):  # no name, no right; or the door is shut to other hosts
+            return False
+        except RedisError as error:
+            raise RedisUnreachable(f"{self.address}: {error}") from error
+        finally:
+            stranger.close()
+        return True
+
     def close(self) -> None:
         self._redis.close()
         self._waiting.close()
@@ -125,6 +140,15 @@ def address_of(url: str) -> str:
         raise ConfigInvalid(f"redis_url: expected {expected} (Valkey too), got {parts.scheme or 'no'} scheme")
     is_plain = parts.scheme == "unix" or parts.path[1:].isdigit()  # a stray / in a password would end up here
     return f"{parts.scheme}://{place}{parts.path if is_plain else ''}"
+
+
+def without_credentials(url: str) -> str:
+    """The same address, options and all, as a stranger would type it."""
+    place = urlsplit(url).netloc
+    bare = url.replace(place, place.rpartition("@")[2], 1) if place else url
+    address, _, query = bare.partition("?")
+    kept = [option for option in query.split("&") if option and not option.startswith(("username=", "password="))]
+    return f"{address}?{'&'.join(kept)}" if kept else address
 
 
 def script(verb: str) -> str:

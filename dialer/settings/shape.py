@@ -242,10 +242,14 @@ class Settings(_Section):
         url = self.database_url.get_secret_value()
         return (self._ledger_file().parent if url.startswith("sqlite:") else self.home) / ".dialer"
 
+    @property
+    def embeds_redis(self) -> bool:
+        """Whether Redis is the one that `dialer up` starts: on loopback, for this machine alone."""
+        return self.redis_url.get_secret_value() == "embedded"
+
     def redis_address(self) -> str:
         """redis://… as configured, or of the embedded one; RedisUnreachable when that is not running."""
-        url = self.redis_url.get_secret_value()
-        return self._embedded_address() if url == "embedded" else url
+        return self._embedded_address() if self.embeds_redis else self.redis_url.get_secret_value()
 
     def _ledger_file(self) -> Path:
         path = self.database_url.get_secret_value().removeprefix("sqlite:///").partition("?")[0]

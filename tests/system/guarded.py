@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,10 +75,13 @@ class Witness:
     """Which commands each user gave, scripts' own included, by what the server tells who is watching."""
 
     def __init__(self, port: int) -> None:
-        self.did: dict[str, set[str]] = {}
         self._port = port
-        self._users: dict[str, str] = {}
+        self._did: dict[str, set[str]] = defaultdict(set)  # by the port of the connection: whose it is comes later
+        self._users: dict[str, set[str]] = defaultdict(set)
         self._over = Event()
+
+    def of(self, role: str) -> set[str]:
+        return set().union(*(self._did[port] for port, users in self._users.items() if role in users))
 
     @contextmanager
     def watching(self) -> Iterator[Self]:
@@ -104,21 +108,13 @@ class Witness:
                     return
                 if line["client_type"] != "lua":  # a script's commands follow the line of who called it
                     who = line["client_port"]
-                self.did.setdefault(self._user_at(who), set()).add(command_of(line["command"]))
-
-    def _user_at(self, port: str) -> str:
-        return self._users.get(port) or f"port {port}"
+                self._did[who].add(command_of(line["command"]))
 
     def _ask(self) -> None:
         with Redis(port=self._port, decode_responses=True) as redis:
             while not self._over.wait(0.02):
                 for row in redis.client_list():
-                    self._users[row["addr"].rpartition(":")[2]] = row["user"]
-
-    def of(self, role: str) -> set[str]:
-        """Those of connections that were seen in time to know whose they were, and of those that were not."""
-        named = {port for port, user in self._users.items() if user == role}
-        return self.did.get(role, set()).union(*(self.did.get(f"port {port}", set()) for port in named))
+                    self._users[row["addr"].rpartition(":")[2]].add(row["user"])
 
 
 def command_of(line: str) -> str:
