@@ -75,7 +75,7 @@ def _message(task: str, queue: str, ident: str, arguments: list[Any]) -> str:
             "content-type": "application/json",
             "headers": {
                 "task": task,
-                "shadow": f"{task} [{queue.rpartition('.')[2]}]",  # its name in Flower, so that a lane can be looked for
+                "shadow": f"{task} [{queue.rpartition('.')[2]}]",  # its name in Flower, to look for a lane by
                 "id": ident,
                 "root_id": ident,
                 "ignore_result": True,
