@@ -22,6 +22,7 @@ COMMANDS = [
     "demo up init check migrate scheduler worker simulator load start pause resume terminate batches status windows",
     "test-call calls explain suppress requeue resolve reconcile accounts restored confirm-ledger agents contacts",
     "drain undrain webhooks serve keys",
+    "install-units",
 ]
 
 
