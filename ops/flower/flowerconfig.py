@@ -48,19 +48,13 @@ def _last(option, default):
     return given[-1] if given else default
 
 
-def format_task(task):
-    """For its pages: which push of which call. (A task's id is CALL.PUSH; its name tells the lane.)"""
-    call, _, push = task.uuid.rpartition(".")
-    task.args = f"call {call}, push {push}" if call else task.uuid
-    return task
-
-
 basic_auth = [_who_may_look()]
 address = "127.0.0.1"
 port = int(os.environ.get("FLOWER_PORT", "5555"))
 read_only = True
 purge_offline_workers = 600  # seconds
 max_tasks = 10_000  # in memory; the ledger keeps the history
-tasks_columns = "name,args,state,received,started,runtime,worker,uuid"
+# The name tells the lane, the id which push of which call; its arguments would say the same again.
+tasks_columns = "name,uuid,state,received,started,runtime,worker"
 
 _expect_a_free_port(_last("address", address), int(_last("port", port)))

@@ -14,13 +14,13 @@ from xmlrpc.client import ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from tests.system.flower import LOGIN
 from tests.system.site import PATIENCE_SECONDS, QUICK, Site
 from workers.children import Child
 from workers.embedded_redis import free_port
 
 BIN = Path(sys.executable).parent
 WE = pwd.getpwuid(os.getuid()).pw_name
-FLOWER_LOGIN = "watcher:w4tch-only"
 
 #: What a machine's /etc/supervisor/supervisord.conf says, in short.
 MAIN = """
@@ -56,7 +56,7 @@ class Supervised(Site):
         self._install()
         self._supervisord = self._stack.enter_context(self._running())
         transport: Any = SupervisorTransport(None, None, f"unix://{self.home}/supervisor.sock")
-        self._rpc = ServerProxy("http://127.0.0.1", transport=transport)
+        self._rpc = self._stack.enter_context(ServerProxy("http://127.0.0.1", transport=transport))
         self.until(lambda: (self.home / "supervisor.sock").exists(), "supervisord")
         return self
 
@@ -88,7 +88,7 @@ class Supervised(Site):
         """As the guide says; the two ports are changed, for a test has no machine to itself."""
         etc = self.home / "etc" / "dialer"
         etc.mkdir(parents=True)
-        (etc / "flower_basic_auth").write_text(f"{FLOWER_LOGIN}\n", encoding="utf-8")
+        (etc / "flower_basic_auth").write_text(f"{LOGIN}\n", encoding="utf-8")
         (self.home / "dialer.toml").rename(etc / "dialer.toml")
         os.environ["DIALER_CONFIG"] = str(etc / "dialer.toml")
         run = [str(BIN / "dialer"), "install-units", "--prefix", str(self.home), "--supervisor", "--user", WE]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 from redis import Redis
@@ -17,11 +13,10 @@ from redis.exceptions import NoPermissionError
 from dialer import Dialer
 from dialer.domain.states import Lane
 from dialer.settings import load_settings
+from tests.system.flower import running_flower
 from tests.system.guarded import ACL, ROLES, GuardedRedis, GuardedSite, Witness, granted
-from tests.system.site import AGENT, WORKSPACE, Site, numbers
-from workers.embedded_redis import free_port
+from tests.system.site import AGENT, WORKSPACE, numbers
 
-ROOT = Path(__file__).parents[2]
 #: Granted, though the run below does not need it each time, and why.
 SELDOM = {
     "ping": "asked by a connection that was idle for five seconds",
@@ -83,7 +78,7 @@ def everybody_at_work(site: GuardedSite) -> Iterator[None]:
     site.hire()
     site.hire(slots=2, lanes=[Lane.TEST])
     site.become("flower")
-    with flower(site) as ask:
+    with running_flower(site) as ask:
         site.become("http")
         site.until(lambda: ask("/api/workers?refresh=1").count("worker") >= 2, "Flower to see the workers")
         yield
@@ -96,49 +91,6 @@ def operator() -> Iterator[Dialer]:
     """Who types commands, and `dialer serve`."""
     with Dialer(load_settings()) as dialer:
         yield dialer
-
-
-@contextmanager
-def flower(site: Site) -> Iterator[FlowerPages]:
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "workers.celery_app",
-        "flower",
-        "--conf=ops/flower/flowerconfig.py",
-    ]
-    environment = os.environ | {"FLOWER_BASIC_AUTH": "a:b", "FLOWER_PORT": str(port)}
-    with (site.home / "flower.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        pages = FlowerPages(port)
-        site.until(pages.answers, "Flower")
-        yield pages
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-class FlowerPages:
-    """`pages("/tasks")`: its text."""
-
-    def __init__(self, port: int) -> None:
-        self._base = f"http://127.0.0.1:{port}"
-
-    def __call__(self, page: str) -> str:
-        asked = Request(self._base + page, headers={"Authorization": "Basic YTpi"})
-        with urlopen(asked, timeout=30) as answer:
-            text: str = answer.read().decode()
-        return text
-
-    def answers(self) -> bool:
-        try:
-            return self("/healthcheck") == "OK"
-        except OSError:
-            return False
 
 
 FORBIDDEN = [
