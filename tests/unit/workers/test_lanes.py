@@ -28,14 +28,16 @@ def test_a_lane_is_a_list_under_our_prefix() -> None:
 def test_a_message_holds_the_call_and_its_push_and_nothing_else() -> None:
     told = json.loads(message(Queued("call-1", 7, Lane.HIGH)))
     assert json.loads(told["body"]) == [["call-1", 7], {}, None]
-    assert told["headers"] == {"task": "dialer.dial", "id": "call-1.7", "root_id": "call-1.7", "ignore_result": True}
+    named = {"task": "dialer.dial", "shadow": "dialer.dial [high]"}
+    assert told["headers"] == {**named, "id": "call-1.7", "root_id": "call-1.7", "ignore_result": True}
     assert told["properties"]["delivery_info"] == {"exchange": "", "routing_key": "dialer.high"}
 
 
 def test_a_notice_s_message_holds_its_id_and_nothing_else() -> None:
     told = json.loads(notice_message("notice-1"))
     assert json.loads(told["body"]) == [["notice-1"], {}, None]
-    assert told["headers"] == {"task": "dialer.tell", "id": "notice-1", "root_id": "notice-1", "ignore_result": True}
+    named = {"task": "dialer.tell", "shadow": "dialer.tell [notices]"}
+    assert told["headers"] == {**named, "id": "notice-1", "root_id": "notice-1", "ignore_result": True}
     assert told["properties"]["delivery_info"] == {"exchange": "", "routing_key": "dialer.notices"}
 
 
