@@ -158,7 +158,7 @@ def _listed(request: Request, who: Caller, wanted: ListWanted) -> bodies.ManyBat
 
 
 @router.get(ITEM, response_model=bodies.OneBatchCall, responses=_WITHOUT)
-def read(request: Request, batch_call_id: str, who: Caller = _READER) -> bodies.OneBatchCall:
+def read(request: Request, batch_call_id: bodies.ItemId, who: Caller = _READER) -> bodies.OneBatchCall:
     """One batch, with its counters as they are now."""
     view = who.portfolio.batch(_id_of(batch_call_id))
     return _told(request, view, "Batch call retrieved successfully")
@@ -166,7 +166,7 @@ def read(request: Request, batch_call_id: str, who: Caller = _READER) -> bodies.
 
 @router.get(f"{ITEM}/tasks", response_model=bodies.ManyTasks, responses=_WITHOUT)
 def tasks(
-    batch_call_id: str,
+    batch_call_id: bodies.ItemId,
     limit: Annotated[int, Query(ge=1, le=MOST_TASKS, description="Tasks at most.")] = MOST_TASKS,
     after: Annotated[str | None, Query(max_length=255, description="The last task_id seen, to go on from.")] = None,
     who: Caller = _READER,
@@ -177,7 +177,7 @@ def tasks(
 
 
 @router.post(f"{ITEM}/execute", response_model=bodies.OneBatchCall, responses=_WITHOUT)
-def execute(request: Request, batch_call_id: str, who: Caller = _CONTROLLER) -> bodies.OneBatchCall:
+def execute(request: Request, batch_call_id: bodies.ItemId, who: Caller = _CONTROLLER) -> bodies.OneBatchCall:
     """Begin a draft or a scheduled batch now."""
     view = who.portfolio.execute(_id_of(batch_call_id))
     return _told(request, view, "Batch call execution started")
@@ -190,7 +190,7 @@ def execute(request: Request, batch_call_id: str, who: Caller = _CONTROLLER) -> 
     openapi_extra=takes(BatchCallEdit, rename={"name": "Q2 Sales Campaign"}, unschedule={"status": "draft"}),
 )
 def edit(
-    request: Request, batch_call_id: str, who: Caller = _CONTROLLER, body: Document = _SMALL
+    request: Request, batch_call_id: bodies.ItemId, who: Caller = _CONTROLLER, body: Document = _SMALL
 ) -> bodies.OneBatchCall:
     """Change a batch that has not begun; of one that has, only its name can change."""
     asked = BatchCallEdit.read(body)
@@ -201,7 +201,7 @@ def edit(
 
 
 @router.delete(ITEM, response_model=bodies.OneBatchCall, responses=_WITHOUT)
-def delete(request: Request, batch_call_id: str, who: Caller = _CONTROLLER) -> bodies.OneBatchCall:
+def delete(request: Request, batch_call_id: bodies.ItemId, who: Caller = _CONTROLLER) -> bodies.OneBatchCall:
     """Delete a draft, which is never dialed then, or a batch that is over; it answers with what was deleted."""
     view = who.portfolio.delete(_id_of(batch_call_id))
     return _told(request, view, "Batch call deleted successfully")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
@@ -82,6 +83,9 @@ ZoneName = Annotated[Zone, WithJsonSchema({"type": "string", "format": "iana-tim
 FirstStatus = Annotated[str, fields.one_of("draft", "scheduled", "sent")]
 
 
+ItemId = Annotated[str, Path(description="The batch's id; its prefix may be left out.", examples=[_ID])]
+
+
 class NewTask(_Body):
     """One number to call. The number is judged with the whole batch."""
 
@@ -114,7 +118,7 @@ class NewBatchCall(_Body):
         examples=["+14157774444"],
     )
     tasks: Annotated[list[Any], BeforeValidator(read_tasks), WithJsonSchema(_TASKS_SCHEMA)] = Field(
-        description="1 to 1000 numbers; the same number twice is one call."
+        description="1 to 1000 numbers; the same number twice is one call.", examples=[[{"to_number": "+12137774445"}]]
     )
     name: Title = Field(description="A title for people, at most 255 characters; need not be unique.")
     trigger_timestamp: Milliseconds | None = Field(
@@ -141,7 +145,7 @@ class NewBatchCall(_Body):
 class BatchCallEdit(_Body):
     """What is left out stays as it is."""
 
-    name: Title | None = Field(None, description="A title for people.")
+    name: Title | None = Field(None, description="A title for people.", examples=["Q2 Sales Campaign"])
     status: FirstStatus | None = Field(
         None,
         json_schema_extra={"enum": ["draft", "scheduled", "sent", None]},
@@ -164,10 +168,13 @@ class ListWanted(_Body):
         LONGEST_PAGE, ge=1, le=LONGEST_PAGE, description="Batches on a page.", examples=[20]
     )
     sort_by: Annotated[str, fields.one_of("created_timestamp")] = Field(
-        "created_timestamp", json_schema_extra={"enum": ["created_timestamp"]}, description="When it was made."
+        "created_timestamp",
+        json_schema_extra={"enum": ["created_timestamp"]},
+        description="When it was made.",
+        examples=["created_timestamp"],
     )
     sort_order: Annotated[str, fields.one_of("asc", "desc")] = Field(
-        "desc", json_schema_extra={"enum": ["asc", "desc"]}, description="desc = newest first."
+        "desc", json_schema_extra={"enum": ["asc", "desc"]}, description="desc = newest first.", examples=["desc"]
     )
     status: Annotated[str, fields.one_of(*Stage)] | None = Field(
         None,
@@ -175,8 +182,8 @@ class ListWanted(_Body):
         description="Only batches of this status.",
         examples=["scheduled"],
     )
-    agent_id: AgentId | None = Field(None, description="Only batches of this agent.")
-    name: Title | None = Field(None, description="Only batches of just this name.")
+    agent_id: AgentId | None = Field(None, description="Only batches of this agent.", examples=[_AGENT])
+    name: Title | None = Field(None, description="Only batches of just this name.", examples=["Q1 Sales Campaign"])
 
 
 class ListQuery(BaseModel):
@@ -260,8 +267,8 @@ class Task(BaseModel):
 
 class _Envelope(BaseModel):
     message: str = Field(description="What was done, for people.", examples=["Batch call created successfully"])
-    status: Literal["success"] = "success"
-    error: None = None
+    status: Literal["success"] = Field("success", description="Always this.", examples=["success"])
+    error: None = Field(None, description="Always null.", examples=[None])
 
 
 class OneBatchCall(_Envelope):
@@ -271,7 +278,7 @@ class OneBatchCall(_Envelope):
 class BatchCallPage(BaseModel):
     """A page of batches."""
 
-    batch_calls: list[BatchCall]
+    batch_calls: list[BatchCall] = Field(description="At most `limit` of them.", examples=[[]])
     total: int = Field(description="Batches on all pages.", examples=[1])
     page: int = Field(description="This one, from 0.", examples=[0])
     limit: int = Field(description="Batches on a page.", examples=[100])
@@ -282,14 +289,19 @@ class ManyBatchCalls(_Envelope):
 
 
 class ManyTasks(_Envelope):
-    data: list[Task]
+    data: list[Task] = Field(
+        description="At most `limit` of them, in the order in which they were given.", examples=[[]]
+    )
 
 
 class BatchCallError(BaseModel):
     """What is wrong, all of it in one line."""
 
-    message: str = Field(examples=["tasks[0].to_number: expected E.164 such as +61387772586"])
-    status: Literal["error"] = "error"
+    message: str = Field(
+        description="Each mistake, beginning with its field.",
+        examples=["tasks[0].to_number: expected E.164 such as +61387772586"],
+    )
+    status: Literal["error"] = Field("error", description="Always this.", examples=["error"])
     error: str = Field(description="Stable code of the first mistake.", examples=["PHONE_NOT_E164"])
 
 

@@ -61,10 +61,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path in found["paths"].values():
         for operation in path.values():
             models |= _add_examples(operation)
+            operation["responses"].pop("422", None)  # the framework's own; every mistake is a 400 here
             _pair_key_and_secret(operation)
     wanted = [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)]
     _, described = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type] # the mode is a literal
-    found.setdefault("components", {}).setdefault("schemas", {}).update(described.get("$defs", {}))
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(described.get("$defs", {}))
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
     return found
 
 

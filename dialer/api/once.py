@@ -10,16 +10,13 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Header, Response
 from pydantic import BaseModel
 
 from dialer.api.problems import Kind, Problem
 from dialer.facade.portfolio import Portfolio
-
-LASTING: Final = timedelta(days=1)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -45,7 +42,7 @@ def once(
     if key is None:
         return _answer(make(str(uuid.uuid4())).model_dump_json(by_alias=True), status)
     fingerprint = _fingerprint(*asked)
-    begun = ours.begin(key, fingerprint, LASTING)
+    begun = ours.begin(key, fingerprint)
     if begun.fingerprint != fingerprint:
         message = "the Idempotency-Key came with another request before, within a day: use a new one for each"
         raise Problem(Kind.CONFLICT, "IDEMPOTENCY_KEY_REUSED", message, field="Idempotency-Key")

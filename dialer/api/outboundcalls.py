@@ -69,7 +69,7 @@ def agents(
 
 
 @router.get("/agents/{id}", response_model=bodies.AgentShown, responses=_ITEM)
-def agent(id: str, who: Caller = _READER) -> bodies.AgentShown:
+def agent(id: bodies.AgentPath, who: Caller = _READER) -> bodies.AgentShown:
     """One registered agent."""
     found = who.portfolio.agent(id)
     return render.agent(found, is_deployed=who.portfolio.account(found.account) is not None)
@@ -116,7 +116,7 @@ def calls(
 
 
 @router.get("/calls/{id}", response_model=bodies.CallShown, responses=_ITEM)
-def call(id: str, who: Caller = _READER) -> bodies.CallShown:
+def call(id: bodies.ItemPath, who: Caller = _READER) -> bodies.CallShown:
     """One call: transcript, summary, recording, sentiment, extracted data and credits, as far as the provider gave
     them."""
     ours = who.portfolio
@@ -178,6 +178,6 @@ def campaigns(limit: bodies.Limit = 50, who: Caller = _READER) -> bodies.Campaig
 
 
 @router.get("/campaigns/{id}", response_model=bodies.Campaign, responses=_ITEM)
-def campaign(id: str, who: Caller = _READER) -> bodies.Campaign:
+def campaign(id: bodies.ItemPath, who: Caller = _READER) -> bodies.Campaign:
     """One batch with its progress."""
     return render.campaign(who.portfolio.batch(id))

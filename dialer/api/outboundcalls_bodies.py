@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from dialer.api.batch_call_bodies import PHONE_SCHEMA, PRINTABLE
-from dialer.domain.registration import ContactSpec
+from dialer.domain.registration import ContactSpec, read_tags
 from dialer.domain.spec import Name, Spec
 from dialer.domain.view import CallStatus
 
@@ -38,6 +38,8 @@ Limit = Annotated[int, Query(ge=1, le=200, description="At most so many, newest 
 ContactLimit = Annotated[int, Query(ge=1, le=500, description="At most so many, newest first.")]
 
 
+AgentPath = Annotated[str, Path(description="The workspace's own id of it.", examples=["sales-au"])]
+ItemPath = Annotated[str, Path(description="Its id.", examples=[_CALL])]
 Text = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
 
 
@@ -70,6 +72,9 @@ class NewContact(ContactSpec):
     name: Text | None = Field(None, description="Who it is.", examples=["Jane Doe"])
     email: Text | None = Field(None, description="As it is, unchecked.", examples=["jane@example.com"])
     company: Text | None = Field(None, description="Where they work.", examples=["Acme Corp"])
+    tags: Annotated[tuple[str, ...], BeforeValidator(read_tags)] = Field(
+        (), description="At most 50 texts, each counted once.", examples=[["lead", "website"]]
+    )
     custom_fields: Any = Field(
         None,
         json_schema_extra={"type": ["object", "null"]},
@@ -98,7 +103,7 @@ class Me(_Answer):
         "where it has no balance: unmetered.",
         examples=[250.0],
     )
-    subscription: None = Field(None, description="There is none.")
+    subscription: None = Field(None, description="There is none: always null.", examples=[None])
 
 
 class AgentShown(_Answer):
@@ -113,33 +118,37 @@ class AgentShown(_Answer):
     provider_agent_id: str = Field(description="Its id there.", examples=["clxXXX"])
     caller_id: str | None = Field(description="E.164; null = its account's.", examples=["+14157774444"])
     webhook_url: str | None = Field(description="Told of every call that has ended.", examples=[None])
-    created_at: datetime | None = Field(description=f"When it was registered. {_INSTANT}")
+    created_at: datetime | None = Field(
+        description=f"When it was registered. {_INSTANT}", examples=["2026-11-23T09:00:00Z"]
+    )
 
 
 class AgentList(_Answer):
     """Agents, by their ids."""
 
-    agents: list[AgentShown]
+    agents: list[AgentShown] = Field(description="At most `limit` of them.", examples=[[]])
 
 
 class ContactShown(_Answer):
     """A contact."""
 
     id: str = Field(description="Its id.", examples=["01a205b3-d000-7000-8000-0509d5ac88be"])
-    contact_list_id: str = Field(description="Its list's id.")
+    contact_list_id: str = Field(description="Its list's id.", examples=["01a205b3-d000-7000-8000-0509d5ac88be"])
     phone: str = Field(description="E.164.", examples=["+14155551212"])
     name: str | None = Field(description="Who it is.", examples=["Jane Doe"])
     email: str | None = Field(description="As it was given.", examples=[None])
     company: str | None = Field(description="As it was given.", examples=[None])
     tags: list[str] = Field(description="Each once.", examples=[["lead", "website"]])
     custom_fields: dict[str, Any] = Field(description="Travels as variables.", examples=[{"plan": "gold"}])
-    created_at: datetime | None = Field(description=f"When it came into the list. {_INSTANT}")
+    created_at: datetime | None = Field(
+        description=f"When it came into the list. {_INSTANT}", examples=["2026-11-23T09:00:00Z"]
+    )
 
 
 class ContactPage(_Answer):
     """Contacts, newest first."""
 
-    contacts: list[ContactShown]
+    contacts: list[ContactShown] = Field(description="At most `limit` of them.", examples=[[]])
 
 
 class CallShown(_Answer):
@@ -158,14 +167,24 @@ class CallShown(_Answer):
     phone_number_id: str | None = Field(description="Its id in the account's phone_numbers.", examples=[None])
     contact_id: str | None = Field(description="The contact that it is linked to.", examples=[None])
     campaign_id: str | None = Field(description="The batch that it belongs to; null = none.", examples=[None])
-    created_at: datetime = Field(description=f"When it was asked for. {_INSTANT}")
-    started_at: datetime | None = Field(description=f"When its latest attempt began. {_INSTANT}")
-    answered_at: datetime | None = Field(description=f"When somebody picked up. {_INSTANT}")
-    ended_at: datetime | None = Field(description=f"When its latest attempt ended. {_INSTANT}")
+    created_at: datetime = Field(description=f"When it was asked for. {_INSTANT}", examples=["2026-11-23T09:00:00Z"])
+    started_at: datetime | None = Field(
+        description=f"When its latest attempt began. {_INSTANT}", examples=["2026-11-23T09:00:00Z"]
+    )
+    answered_at: datetime | None = Field(
+        description=f"When somebody picked up. {_INSTANT}", examples=["2026-11-23T09:00:00Z"]
+    )
+    ended_at: datetime | None = Field(
+        description=f"When its latest attempt ended. {_INSTANT}", examples=["2026-11-23T09:00:00Z"]
+    )
     duration: float | None = Field(description="Of its latest attempt, in seconds.", examples=[42.5])
-    transcript: str | None = Field(description="Text, or JSON as text where the provider tells it by turns.")
-    summary: str | None = Field(description="The provider's own.")
-    recording_url: str | None = Field(description="Where the provider keeps the recording.")
+    transcript: str | None = Field(
+        description="Text, or JSON as text where the provider tells it by turns.", examples=["Hello?"]
+    )
+    summary: str | None = Field(description="The provider's own.", examples=["Wants to be called back."])
+    recording_url: str | None = Field(
+        description="Where the provider keeps the recording.", examples=["https://example.com/1.mp3"]
+    )
     sentiment: Any = Field(None, description="The provider's own word.", examples=["neutral"])
     extracted_data: Any = Field(None, description="What the provider's agent extracted.", examples=[{}])
     credits_charged: float | None = Field(description="Of all its attempts, in credits.", examples=[1.5])
@@ -176,7 +195,7 @@ class CallShown(_Answer):
 class CallPage(_Answer):
     """Calls, newest first."""
 
-    calls: list[CallShown]
+    calls: list[CallShown] = Field(description="At most `limit` of them.", examples=[[]])
 
 
 class Campaign(_Answer):
@@ -196,19 +215,22 @@ class Campaign(_Answer):
         description="Charged by the provider, in credits; null where it names none.", examples=[4.5]
     )
     success_rate: float = Field(description="Successful of completed, from 0 to 1.", examples=[0.75])
-    created_at: datetime = Field(description=f"When it was loaded. {_INSTANT}")
+    created_at: datetime = Field(description=f"When it was loaded. {_INSTANT}", examples=["2026-11-23T09:00:00Z"])
 
 
 class CampaignPage(_Answer):
     """Campaigns, newest first."""
 
-    campaigns: list[Campaign]
+    campaigns: list[Campaign] = Field(description="At most `limit` of them.", examples=[[]])
 
 
 class OutboundCallsError(BaseModel):
     """What is wrong, all of it in one line."""
 
-    error: str = Field(examples=["toNumber: expected E.164 such as +61387772586"])
+    error: str = Field(
+        description="Each mistake, beginning with its field.",
+        examples=["toNumber: expected E.164 such as +61387772586"],
+    )
     code: str = Field(description="Stable, of the first mistake.", examples=["PHONE_NOT_E164"])
 
 

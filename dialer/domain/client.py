@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,8 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+#: A repeated Idempotency-Key gets the answer of the first for so long.
+ANSWERS_KEPT = timedelta(days=1)
 DEFAULT_SCOPES = (Scope.ENQUEUE, Scope.CONTROL, Scope.READ)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dialer.domain.batch import Batch
+from dialer.domain.client import ANSWERS_KEPT
 from dialer.engine import rescue
 from dialer.engine.balances import read_balances as _read_balances
 from dialer.engine.inbox import REMEMBERED, Heeded
@@ -145,9 +146,10 @@ def hand_out_notices(desk: Switchboard) -> int:
 
 
 def forget(desk: Switchboard) -> int:
-    """Webhooks of both directions that nobody will ask for again; bounded, safe to repeat."""
+    """Webhooks of both directions and answers that nobody will ask for again; bounded, safe to repeat."""
     ledger = desk.ledger
-    return ledger.inbox.forget(REMEMBERED, SWEEP) + ledger.notices.forget(HEARD_KEPT, SWEEP)
+    webhooks = ledger.inbox.forget(REMEMBERED, SWEEP) + ledger.notices.forget(HEARD_KEPT, SWEEP)
+    return webhooks + ledger.answers.forget(ANSWERS_KEPT, SWEEP)
 
 
 def read_balances(desk: Switchboard) -> int:

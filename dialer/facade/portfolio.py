@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from dialer.domain.call import CallRecord
-from dialer.domain.client import Agent, Contact
+from dialer.domain.client import ANSWERS_KEPT, Agent, Contact
 from dialer.domain.placement import Account
 from dialer.domain.receipt import LoadReceipt
 from dialer.domain.reference import as_id
@@ -129,9 +129,9 @@ class Portfolio:
     def account(self, name: str) -> Account | None:
         return self._desk.accounts.get(name)
 
-    def begin(self, idempotency_key: str, fingerprint: str, lasting: timedelta) -> Begun:
+    def begin(self, idempotency_key: str, fingerprint: str) -> Begun:
         """A request with an Idempotency-Key: what it makes is named by `ref`, and its answer kept by `finish`."""
-        return self._desk.ledger.answers.begin(self.workspace_id, idempotency_key, fingerprint, lasting)
+        return self._desk.ledger.answers.begin(self.workspace_id, idempotency_key, fingerprint, ANSWERS_KEPT)
 
     def finish(self, idempotency_key: str, begun: Begun, status: int, body: str) -> None:
         self._desk.ledger.answers.finish(self.workspace_id, idempotency_key, begun.ref, status, body)

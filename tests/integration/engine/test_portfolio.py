@@ -11,6 +11,7 @@ from dialer.domain.placement import Capabilities
 from dialer.domain.spec import CallSpec
 from dialer.domain.states import BatchState, CallState, CloseReason, Outcome, StopKind
 from dialer.domain.view import BatchQuery, CallQuery, Edit, Single, Stage
+from dialer.engine import rounds
 from dialer.engine.editing import DRAFT_LIFE, window_from
 from dialer.engine.terms import DEFAULT_LIFE
 from dialer.errors import (
@@ -309,7 +310,12 @@ def test_a_call_is_told_with_what_came_of_it(rig: Rig, ours: Portfolio) -> None:
     assert told.created_at == view.created_at <= rig.now - timedelta(seconds=5)
 
 
-def test_an_answer_is_kept_for_whoever_repeats(ours: Portfolio) -> None:
-    begun = ours.begin("key", "f" * 64, DAY)
+def test_an_answer_is_kept_for_a_day_for_whoever_repeats(rig: Rig, ours: Portfolio) -> None:
+    begun = ours.begin("key", "f" * 64)
     ours.finish("key", begun, 201, "{}")
-    assert ours.begin("key", "f" * 64, DAY).body == "{}"
+    rig.later(23 * HOUR)
+    assert rounds.forget(rig.desk) == 0
+    assert ours.begin("key", "f" * 64).body == "{}"
+    rig.later(2 * HOUR)
+    assert rounds.forget(rig.desk) == 1
+    assert ours.begin("key", "f" * 64).body is None
