@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Self
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from redis import Redis
@@ -95,6 +96,7 @@ class Ground:
         scenario: Mapping[str, Any] | None = None,
         pace: float = 60.0,
         channels: int = 400,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
         self.books = books
@@ -106,6 +108,8 @@ class Ground:
         self.simulator = Simulator(dict(scenario or {"defaults": FAST}))
         self.redis = EmbeddedRedis(home / ".dialer", persistent=False)
         self.sightings = Sightings(books)
+        #: further accounts of kind batch_call, and where each thinks that its provider is; {port} is the simulator's
+        self._elsewhere = dict(elsewhere or {})
         self._account = {"pace": pace, "channels": channels, "deadline": DEADLINE_SECONDS}
         self._stack = ExitStack()
         self._hired = 0
@@ -269,7 +273,12 @@ class Ground:
     def _configuration(self) -> str:
         head = f'database_url = "{self.books.url}"\nredis_url = "{self.redis.url}"\ndefault_provider = "batch_call"\n'
         accounts = [ACCOUNT.format(kind=kind, url=self.simulator.url, **self._account) + KEYS[kind] for kind in KEYS]
-        return head + "".join(accounts) + TIMING
+        return head + "".join(accounts) + "".join(map(self._account_elsewhere, self._elsewhere)) + TIMING
+
+    def _account_elsewhere(self, name: str) -> str:
+        url = self._elsewhere[name].format(port=urlsplit(self.simulator.url).port)
+        told = ACCOUNT.format(kind="batch_call", url=url, **self._account) + KEYS["batch_call"]
+        return told.replace("[providers.batch_call]", f"[providers.{name}]")
 
     def _start(self, group: list[Child], name: str, command: list[str]) -> Child:
         child = Child(name, command, self._hear, patience=40.0)

@@ -58,6 +58,40 @@ def test_every_fault_of_a_provider(form: Form, sqlite_books: SqliteBooks, prepar
     _assert_nothing_is_hidden(verdict, _ends(ground, loaded["inspra"].batch_id), numbers["inspra"])
 
 
+#: A closed port, a name that nobody has, and a server that speaks no TLS: the request never leaves.
+ELSEWHERE = {
+    "refusing": "http://127.0.0.1:1",
+    "nameless": "http://nobody.invalid",
+    "cleartext": "https://127.0.0.1:{port}",
+}
+
+
+def test_a_provider_that_cannot_be_reached_costs_no_attempt(
+    form: Form, sqlite_books: SqliteBooks, prepare: Prepare, conclude: Conclude
+) -> None:
+    """Its breaker opens, its calls wait with all their attempts, and others are dialed meanwhile."""
+    many = form.pick(15, 300)
+    ground = prepare(sqlite_books, {"defaults": FAST}, pace=20.0, elsewhere=ELSEWHERE)
+    ground.open(schedulers=1, workers=2)
+    ready(ground, [*ground.workers, *ground.schedulers])
+    areas = {name: str(302 + at) for at, name in enumerate(ELSEWHERE)}
+    unreached = [ground.load(name, phones(many, area), name) for name, area in areas.items()]
+    good = ground.load("good", phones(many, "202"), "batch_call")
+    ground.until(lambda: _stops(ground) == dict.fromkeys(ELSEWHERE, "breaker"), "three breakers open")
+    ground.until(lambda: ground.dialer.status(good.batch_id).state == "completed", "the others dialed")
+    for batch in unreached:
+        status = ground.dialer.status(batch.batch_id)
+        assert (status.attempts, status.counts["closed"], status.counts["unknown"]) == (0, 0, 0), status
+        assert "breaker" in str(status.why), status
+        ground.say(batch, "terminate")
+    ground.rest(form.seconds(60.0, 600.0))
+    assert conclude(ground, len(ELSEWHERE)).unknown == 0
+
+
+def _stops(ground: Ground) -> dict[str, str]:
+    return {account.name: account.stop for account in ground.dialer.accounts() if account.stop is not None}
+
+
 def _ends(ground: Ground, batch_id: str) -> dict[str, str]:
     return {call.phone: str(call.close_reason) for call in ground.dialer.calls(batch_id)}
 

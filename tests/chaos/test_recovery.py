@@ -8,11 +8,11 @@ from random import Random
 from tests.chaos.auditor import placement_requests
 from tests.chaos.conftest import Conclude, Form, Prepare
 from tests.chaos.faults import kill, lose_redis
-from tests.chaos.ground import FAST, ROW_DEADLINE_SECONDS, Ground, phones, ready
+from tests.chaos.ground import DEADLINE_SECONDS, FAST, Ground, phones, ready
 from tests.chaos.ledgers import Books
 
 #: What the page of guarantees says.
-REDIS_SECONDS, UNSTARTED_SECONDS, OPEN_SECONDS = 5.0, 60.0, ROW_DEADLINE_SECONDS + 30.0
+REDIS_SECONDS, UNSTARTED_SECONDS, OPEN_SECONDS = 5.0, 60.0, DEADLINE_SECONDS + 30.0
 
 
 def test_dialing_resumes_after_redis_came_back_empty(
