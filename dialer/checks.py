@@ -8,6 +8,7 @@ from importlib.metadata import version
 from dialer.coordination import ServerFacts, mended_in, open_coordination
 from dialer.domain.placement import Answer, Balance
 from dialer.domain.status import CheckLine
+from dialer.engine.balances import question
 from dialer.errors import DialerError
 from dialer.ports import Switchboard
 from dialer.settings import Settings
@@ -73,21 +74,25 @@ def _providers(desk: Switchboard) -> Iterator[CheckLine]:
     if not desk.accounts:
         yield CheckLine("providers", ok=False, detail="no account is configured: add [providers.NAME]")
     for name, account in desk.accounts.items():
-        provider = desk.providers[name]
-        if not provider.capabilities.has_balance:
-            yield CheckLine(
-                f"provider {name}",
-                ok=True,
-                detail=f"{account.kind} at {account.base_url}, not asked: no harmless question",
-            )
-            continue
-        match provider.balance():
-            case Balance(credits):
-                detail = "reachable" if credits is None else f"reachable, balance {credits:g}"
-                yield CheckLine(f"provider {name}", ok=True, detail=detail)
-            case Answer(detail=detail, http_status=status):
-                words = f"HTTP {status}: {detail}" if status else detail
-                yield CheckLine(f"provider {name}", ok=False, detail=words)
+        able = desk.providers[name].capabilities
+        if able.has_balance or able.can_find:
+            yield _asked(f"provider {name}", question(desk.providers[name], desk.clock.utc()), account.minimum_balance)
+        else:
+            detail = f"{account.kind} at {account.base_url}, not asked: no harmless question"
+            yield CheckLine(f"provider {name}", ok=True, detail=detail)
+
+
+def _asked(name: str, told: Balance | Answer, minimum: float | None) -> CheckLine:
+    match told:
+        case Balance(None):
+            return CheckLine(name, ok=True, detail="reachable")
+        case Balance(float() | int() as credits) if minimum is not None and credits < minimum:
+            detail = f"reachable, but balance {credits:g} is below its minimum of {minimum:g}: nothing is placed"
+            return CheckLine(name, ok=False, detail=detail)
+        case Balance(credits):
+            return CheckLine(name, ok=True, detail=f"reachable, balance {credits:g}")
+        case Answer(detail=detail, http_status=status):
+            return CheckLine(name, ok=False, detail=f"HTTP {status}: {detail}" if status else detail)
 
 
 def _hours(settings: Settings) -> Iterator[CheckLine]:

@@ -80,7 +80,7 @@ class Placement:
     #: the earlier of the batch's exp and the moment our own window closes
     exp: datetime
     block_rules: tuple[str, ...]
-    #: the call's zone, else the batch's, else None
+    #: the one zone that its hours count in: the call's, the batch's, or the number's; None where it may lie in several
     timezone: str | None
     is_test: bool
     #: what an earlier `prepare` of this call left to keep, e.g. {"contact_id": "…"}

@@ -4,7 +4,7 @@ question that an account whose breaker is open must answer before one call probe
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dialer.domain.placement import Absent, Answer, AnswerKind, Balance, Found, Sought
 from dialer.domain.states import StopKind
@@ -27,7 +27,7 @@ def read_balances(desk: Switchboard) -> list[tuple[str, Balance | Answer]]:
     for state in desk.ledger.accounts.all():
         provider = desk.providers.get(state.name)
         if provider is not None and _is_due(state, provider):
-            told = _read(provider, state)
+            told = question(provider, state.read_at, state.balance)
             reached("balances.read")
             _note(desk, state, told)
             read.append((state.name, told))
@@ -46,14 +46,15 @@ def _probes(state: AccountState) -> bool:
     return state.stop is StopKind.BREAKER and state.is_probing and not state.has_answered
 
 
-def _read(provider: VoiceProvider, state: AccountState) -> Balance | Answer:
-    """Where there is no balance to read, it is asked about a call that never was."""
+def question(provider: VoiceProvider, now: datetime, known: float | None = None) -> Balance | Answer:
+    """Whether it answers at all. Where there is no balance to read, it is asked about a call that never was."""
     try:
         if provider.capabilities.has_balance:
             return provider.balance()
-        now = state.read_at
         told = provider.find(Sought(str(uuid.uuid4()), NOBODY, "", claimed_at=now, left_by=now))
-        return Balance(state.balance) if isinstance(told, Found | Absent) else Answer(AnswerKind.UNKNOWN, told.detail)
+        if isinstance(told, Found | Absent):
+            return Balance(known)
+        return Answer(AnswerKind.UNKNOWN, told.detail, http_status=told.http_status)
     except Exception as error:  # noqa: BLE001 - an adapter must not raise; the other accounts are read all the same
         return broken(error)
 
