@@ -50,7 +50,7 @@ def test_the_naive_dialer(fault: str, form: Form, tmp_path: Path, request: pytes
     report(request, f"naive peer, {fault}: {verdict.line()}")
     name = {"suite": f"naive peer, {fault}", "ledger": "none", "form": "long" if form.is_long else "short"}
     keep(name | verdict.as_json())
-    assert verdict.placed > total / 4  # it did dial
+    assert verdict.placed > total / 100  # it did dial, until the first loss of Redis took all the rest
     assert verdict.dialed_twice + verdict.lost > 0, "the peer kept a promise that it never made: are the faults real?"
 
 
