@@ -71,7 +71,9 @@ def calls(
     outcome: Annotated[str | None, typer.Option("--outcome", metavar="O", help="E.g. answered or no_answer.")] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="N", min=0, help=f"At most; 0 = all. A table shows {TABLE_LIMIT}."),
+        typer.Option(
+            "--limit", metavar="N", min=0, max=1_000_000_000, help=f"At most; 0 = all. A table shows {TABLE_LIMIT}."
+        ),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with the last attempt of each call.")] = False,
     as_lines: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON for each call, streamed.")] = False,
