@@ -87,7 +87,7 @@ class Backend(Protocol):
         ...
 
     def heads(
-        self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int
+        self, connection: Connection, account: str, lane: Lane, per_cohort: int, limit_cohorts: int
     ) -> list[ReadyHead]:
         """`Release.heads`."""
         ...

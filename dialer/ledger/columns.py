@@ -70,6 +70,13 @@ class texts(FunctionElement[str]):  # noqa: N801  -- reads like a SQL function
     inherit_cache = True
 
 
+class ids(FunctionElement[str]):  # noqa: N801  -- reads like a SQL function
+    """As `texts`, of ids."""
+
+    type = Id
+    inherit_cache = True
+
+
 def word(member: Enum) -> ColumnElement[Any]:
     """The member's value as a SQL literal. A bound state would hide the partial indexes from a generic plan."""
     return literal_column(spelled(member))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.ext.compiler import compiles
 
 from dialer.domain.call import ReadyHead
 from dialer.domain.states import Lane
 from dialer.ledger.backend import NewRows
-from dialer.ledger.columns import Instant, clock, texts
+from dialer.ledger.columns import clock, ids, texts
 from dialer.ledger.copying import copy_calls
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
@@ -44,8 +43,9 @@ _CONNECT = {
 _POOL = {"pool_size": 40, "max_overflow": 40, "pool_timeout": 10, "pool_use_lifo": True, "pool_pre_ping": True}
 
 # Open cohorts first, then the heads of each: what waits, is paused or is over is never looked at. A cohort with nothing
-# to give does not use up the limit, and where more have something, chance is fair to all. The order names the lane, or
-# PostgreSQL would not see that with `lane IS NULL`, too, the index is in the order asked for.
+# to give does not use up the limit; where more have something, each batch shows one before any shows a second, and
+# chance is fair to all. The order names the lane, or PostgreSQL would not see that with `lane IS NULL`, too, the index
+# is in the order asked for. The clock is read once, and an index condition may use it.
 _HEADS = text(
     """
     SELECT head.call_id, cohort.batch_id, cohort.cohort_id
@@ -54,7 +54,7 @@ _HEADS = text(
         FROM batches JOIN cohorts ON cohorts.batch_id = batches.batch_id
         WHERE batches.state = 'active' AND NOT batches.is_drained AND batches.account = :account
           AND batches.is_loaded AND batches.cron IS NULL
-          AND cohorts.opens_at <= :now AND cohorts.closes_at > :now
+          AND cohorts.opens_at <= (SELECT clock_timestamp()) AND cohorts.closes_at > (SELECT clock_timestamp())
           AND NOT EXISTS (
             SELECT FROM holds WHERE is_on AND (scope = 'all'
               OR (scope = 'workspace' AND key = batches.workspace_id) OR (scope = 'account' AND key = batches.account)))
@@ -62,7 +62,7 @@ _HEADS = text(
                  AND calls.state = 'ready' AND calls.lane = :lane)
             OR (batches.lane = :lane AND EXISTS (SELECT FROM calls WHERE calls.cohort_id = cohorts.cohort_id
                  AND calls.state = 'ready' AND calls.lane IS NULL)))
-        ORDER BY random() LIMIT :limit_cohorts
+        ORDER BY row_number() OVER (PARTITION BY cohorts.batch_id ORDER BY random()), random() LIMIT :limit_cohorts
     ) AS cohort
     CROSS JOIN LATERAL (
         (SELECT call_id, due_at FROM calls WHERE calls.cohort_id = cohort.cohort_id
@@ -74,7 +74,7 @@ _HEADS = text(
     ) AS head
     ORDER BY cohort.cohort_id, head.due_at, head.call_id
     """
-).bindparams(bindparam("now", type_=Instant()))
+)
 
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(:all, 0), pg_advisory_xact_lock_shared(:batch, :key)")
 _EXCLUDE = text("SELECT pg_advisory_xact_lock(:namespace, :key)")
@@ -88,6 +88,12 @@ def _clock(element: Any, compiler: Any, **_: Any) -> str:
 @compiles(texts, "postgresql")
 def _texts(element: Any, compiler: Any, **given: Any) -> str:
     return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **given)} AS json)))"
+
+
+@compiles(ids, "postgresql")
+def _ids(element: Any, compiler: Any, **given: Any) -> str:
+    listed = compiler.process(element.clauses, **given)
+    return f"(SELECT CAST(json_array_elements_text(CAST({listed} AS json)) AS uuid))"
 
 
 class PostgreSql:
@@ -126,12 +132,11 @@ class PostgreSql:
         return copy_calls(connection, rows)
 
     def heads(
-        self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int
+        self, connection: Connection, account: str, lane: Lane, per_cohort: int, limit_cohorts: int
     ) -> list[ReadyHead]:
         wanted = {
             "account": account,
             "lane": int(lane),
-            "now": now,
             "per_cohort": per_cohort,
             "limit_cohorts": limit_cohorts,
         }

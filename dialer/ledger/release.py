@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, func, select
 
 from dialer.domain.call import Queued, ReadyHead
 from dialer.domain.states import CallState, Lane
-from dialer.ledger.columns import word
+from dialer.ledger.columns import ids, word
 from dialer.ledger.moves import move
 from dialer.ledger.rows import LANE
 from dialer.ledger.tables import batches, calls, in_flight
@@ -41,8 +42,7 @@ class SqlRelease:
 
     def heads(self, account: str, lane: Lane, per_cohort: int, limit_cohorts: int = 1000) -> list[ReadyHead]:
         with self._transactions.read() as connection:
-            now = now_of(connection)
-            return self._transactions.backend.heads(connection, account, lane, now, per_cohort, limit_cohorts)
+            return self._transactions.backend.heads(connection, account, lane, per_cohort, limit_cohorts)
 
     def enqueue(self, heads: Sequence[ReadyHead]) -> list[Queued]:
         if not heads:
@@ -51,7 +51,8 @@ class SqlRelease:
         with self._transactions.write() as connection:
             chosen = (
                 select(c.call_id)
-                .where(c.call_id.in_([head.call_id for head in heads]), _is_ready())
+                .where(c.call_id.op("IN", is_comparison=True)(ids(json.dumps([head.call_id for head in heads]))))
+                .where(_is_ready())
                 .with_for_update(skip_locked=True)  # many rows at once: waiting for any of them could be a deadlock
                 .cte("chosen")
             )

@@ -6,12 +6,11 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, bindparam, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -20,7 +19,7 @@ from sqlalchemy.pool import QueuePool
 from dialer.domain.call import ReadyHead
 from dialer.domain.states import CallState, CloseReason, Lane
 from dialer.ledger.backend import NEW_CALL_COLUMNS, NewRows
-from dialer.ledger.columns import Instant, as_text, clock, texts
+from dialer.ledger.columns import as_text, clock, ids, texts
 
 BUSY_SECONDS = 10.0
 COMMIT_TRIES = 3
@@ -35,13 +34,16 @@ _INSERT = (
 )
 _READY, _CLOSED, _SUPPRESSED = CallState.READY.value, CallState.CLOSED.value, CloseReason.SUPPRESSED.value
 
+# Read when the statement starts, which of a writer's is after BEGIN IMMEDIATE got the lock; cut to milliseconds.
+_CLOCK = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
 _COHORTS = text(
-    """
+    f"""
     SELECT cohorts.cohort_id, cohorts.batch_id, batches.lane
     FROM batches JOIN cohorts ON cohorts.batch_id = batches.batch_id
     WHERE batches.state = 'active' AND NOT batches.is_drained AND batches.account = :account
       AND batches.is_loaded AND batches.cron IS NULL
-      AND cohorts.opens_at <= :now AND cohorts.closes_at > :now
+      AND cohorts.opens_at <= {_CLOCK} AND cohorts.closes_at > {_CLOCK}
       AND NOT EXISTS (
         SELECT 1 FROM holds WHERE is_on AND (scope = 'all'
           OR (scope = 'workspace' AND key = batches.workspace_id) OR (scope = 'account' AND key = batches.account)))
@@ -49,9 +51,9 @@ _COHORTS = text(
              AND calls.state = 'ready' AND calls.lane = :lane)
         OR (batches.lane = :lane AND EXISTS (SELECT 1 FROM calls WHERE calls.cohort_id = cohorts.cohort_id
              AND calls.state = 'ready' AND calls.lane IS NULL)))
-    ORDER BY random() LIMIT :limit_cohorts
-    """
-).bindparams(bindparam("now", type_=Instant()))
+    ORDER BY row_number() OVER (PARTITION BY cohorts.batch_id ORDER BY random()), random() LIMIT :limit_cohorts
+    """  # noqa: S608 - a text of our own
+)
 
 _OWN_LANE = (
     "SELECT * FROM (SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane = ? "
@@ -66,10 +68,10 @@ _ORDER = " ORDER BY due_at, call_id LIMIT ?"
 
 @compiles(clock, "sqlite")
 def _clock(element: Any, compiler: Any, **_: Any) -> str:
-    # Read when the statement starts, which is after BEGIN IMMEDIATE got the lock; cut to milliseconds.
-    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+    return _CLOCK
 
 
+@compiles(ids, "sqlite")
 @compiles(texts, "sqlite")
 def _texts(element: Any, compiler: Any, **given: Any) -> str:
     return f"(SELECT value FROM json_each({compiler.process(element.clauses, **given)}))"  # noqa: S608 - a bound parameter
@@ -112,9 +114,9 @@ class Sqlite:
         return insert(connection, rows, closed=False), insert(connection, rows, closed=True)
 
     def heads(
-        self, connection: Connection, account: str, lane: Lane, now: datetime, per_cohort: int, limit_cohorts: int
+        self, connection: Connection, account: str, lane: Lane, per_cohort: int, limit_cohorts: int
     ) -> list[ReadyHead]:
-        wanted = {"account": account, "lane": int(lane), "now": now, "limit_cohorts": limit_cohorts}
+        wanted = {"account": account, "lane": int(lane), "limit_cohorts": limit_cohorts}
         heads = []
         for cohort_id, batch_id, batch_lane in connection.execute(_COHORTS, wanted).all():
             query, values = _OWN_LANE, [cohort_id, int(lane), per_cohort]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from dialer.domain.batch import CohortZones
 from dialer.domain.states import BatchState, CallState, HoldScope, Lane
 from dialer.ledger import SqlLedger
 from dialer.ledger.tables import calls
@@ -98,6 +99,16 @@ def test_a_red_button_of_others_hides_nothing(house: House, ledger: SqlLedger, s
     assert len(ledger.release.heads(ACCOUNT, Lane.NORMAL, 10)) == 1
 
 
+def test_a_batch_of_many_cohorts_hides_no_batch_of_one(house: House, ledger: SqlLedger) -> None:
+    zones = [CohortZones((f"Etc/GMT+{hours}",)) for hours in range(1, 13)]
+    house.load(terms_of("wide"), [new_calls(1, first=first, zones=each)[0] for first, each in enumerate(zones)])
+    narrow = {house.load(terms_of(ref)).batch_id for ref in ("one", "two")}
+    for _ in range(5):
+        heads = ledger.release.heads(ACCOUNT, Lane.NORMAL, per_cohort=1, limit_cohorts=4)
+        assert len(heads) == 4
+        assert narrow <= {head.batch_id for head in heads}
+
+
 def test_a_call_is_queued_once_and_counts_its_pushes(house: House, ledger: SqlLedger) -> None:
     house.load(calls=new_calls(2))
     heads = ledger.release.heads(ACCOUNT, Lane.NORMAL, 10)
@@ -141,7 +152,7 @@ def plan_of(ledger: SqlLedger) -> str:
     backend = ledger._transactions.backend
     with backend.engine.connect() as connection:
         if isinstance(backend, postgresql.PostgreSql):
-            wanted = {"account": ACCOUNT, "lane": 2, "now": ledger.now(), "per_cohort": 8, "limit_cohorts": 1000}
+            wanted = {"account": ACCOUNT, "lane": 2, "per_cohort": 8, "limit_cohorts": 1000}
             rows = connection.execute(text(f"EXPLAIN {postgresql._HEADS.text}"), wanted)
             return "\n".join(str(row[0]) for row in rows)
         explain = f"EXPLAIN QUERY PLAN {sqlite._OWN_LANE} UNION ALL {sqlite._BATCH_LANE}{sqlite._ORDER}"
