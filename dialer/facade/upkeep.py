@@ -8,6 +8,7 @@ from dialer.domain.upkeep import DrainReceipt
 from dialer.engine import drain
 from dialer.engine.drain import OnDrain
 from dialer.ports import Switchboard
+from dialer.ports.ledger import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Upkeep:
         Returns when nothing is in flight, or `timeout` seconds are over: then `in_flight` is not 0.
         """
         return drain.drain(self._desk, timeout, on_progress)
+
+    def workers(self) -> list[WorkerRow]:
+        """Every worker that ever beat and is not forgotten: its lanes, its version, and whether it is alive."""
+        return self._desk.ledger.workers.all(self._desk.rules.timing.dead_after)
 
     def undrain(self) -> UndrainReceipt:
         lifted, warnings = drain.undrain(self._desk)

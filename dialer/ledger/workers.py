@@ -80,4 +80,5 @@ def _worker_of(row: RowMapping, dead_after: timedelta) -> WorkerRow:
         lanes=tuple(Lane.of(word) for word in row[w.lanes].split(",") if word),
         beat_at=row[w.beat_at],
         is_alive=row[w.stopped_at] is None and row[w.beat_at] >= row["now"] - dead_after,
+        revision=row[w.revision],
     )

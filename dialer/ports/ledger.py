@@ -540,6 +540,8 @@ class WorkerRow:
     lanes: tuple[Lane, ...]
     beat_at: datetime
     is_alive: bool
+    #: the schema that its version was written for; None = a version that did not tell
+    revision: str | None = None
 
 
 class Workers(Protocol):

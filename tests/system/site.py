@@ -94,9 +94,13 @@ class Site:
         (self.home / "dialer.toml").write_text(config + self._accounts.format(url=self.simulator.url), encoding="utf-8")
         os.environ["DIALER_CONFIG"] = str(self.home / "dialer.toml")  # the processes' and ours
         self._stack.callback(os.environ.pop, "DIALER_CONFIG", None)
-        self.dialer = self._stack.enter_context(Dialer(load_settings()))
         self._stack.callback(lambda: end_in_order(self.schedulers, self.workers))
+        self.before_it_opens()
+        self.dialer = self._stack.enter_context(Dialer(load_settings()))
         return self
+
+    def before_it_opens(self) -> None:
+        """The configuration is there, Redis runs, and nobody has looked at the ledger yet."""
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
