@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from dialer.alarms import CommandAlarm, WebhookAlarm
 from dialer.clock import SystemClock
 from dialer.coordination import Coordination, open_coordination
 from dialer.domain.address import parse_network
@@ -15,6 +16,7 @@ from dialer.errors import RedisUnreachable
 from dialer.ledger import migrate, open_ledger
 from dialer.ports import Admission, CallQueue, Ledger, Signals, Switchboard
 from dialer.ports.courier import Courier
+from dialer.ports.upkeep import Alarm
 from dialer.providers.courier import WebhookCourier
 from dialer.providers.registry import build
 from dialer.settings import Settings, fingerprint
@@ -85,6 +87,16 @@ def open_courier(settings: Settings) -> Courier:
     return WebhookCourier(SystemClock().boottime, [parse_network(text) for text in settings.webhook_allow])
 
 
+def alarms_of(settings: Settings) -> tuple[Alarm, ...]:
+    """Whom the configuration names to be told of alerts."""
+    alarms: list[Alarm] = []
+    if url := settings.alert_webhook.get_secret_value():
+        alarms.append(WebhookAlarm(url))
+    if settings.alert_command:
+        alarms.append(CommandAlarm(settings.alert_command))
+    return tuple(alarms)
+
+
 def open_switchboard(settings: Settings, queue: CallQueue | None = None) -> Switchboard:
     """Every port of one process. A process with a queue dials, and so makes its accounts known to the ledger."""
     accounts = settings.accounts()
@@ -100,6 +112,7 @@ def open_switchboard(settings: Settings, queue: CallQueue | None = None) -> Swit
         accounts=accounts,
         providers=providers,
         rules=settings.house_rules(),
+        alarms=alarms_of(settings),
     )
     if queue is not None:
         for account in accounts.values():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dialer.domain.upkeep import Alert
+from dialer.engine.alerting import Rung
 from dialer.engine.dispatch import Dispatched
 from dialer.engine.inbox import Heeded
 from dialer.engine.reconcile import Asked
@@ -83,6 +85,25 @@ def kept_house(report: HouseReport) -> None:
         log().warning("calls.orphaned", count=report.orphans, why="their worker is dead; the provider is asked")
     if report.repushed:
         log().warning("calls.pushed_again", count=report.repushed, why="nobody took their messages")
+
+
+def alerted(changed: Iterable[Alert]) -> None:
+    for alert in changed:
+        facts = {"kind": alert.kind.value, "subject": alert.subject, "why": alert.detail}
+        if alert.over_at is None:
+            log().error("alert.began", **facts)
+        else:
+            log().info("alert.over", **facts)
+
+
+def rung(done: Iterable[Rung]) -> None:
+    for each in done:
+        tiding = each.tiding
+        facts = {"alert": tiding.document()["id"], "kind": tiding.alert.kind.value, "channel": tiding.channel}
+        if each.why is None:
+            log().info("alert.told", **facts)
+        else:
+            log().warning("alert.not_told", why=each.why, tries=tiding.tries + 1, **facts)
 
 
 def relayed(count: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
 
-from dialer.engine import rounds
+from dialer.engine import alerting, rounds
 from dialer.engine.rounds import ReleaseMemory
 from dialer.errors import DialerError
 from dialer.failpoints import reached
@@ -54,12 +54,15 @@ class Scheduler:
         self._renew_at = self._clean_at = desk.clock.boottime()
         self._failures = 0
         self._asking = Asking(desk)
+        self._house, self._others = alerting.house_watch(), alerting.scheduler_watch()
         self._asides = [
             Aside("ask", self._leading(self._asking.once), 0.5),
             Aside("relay", self._leading(lambda: lines.relayed(rounds.relay_outbox(desk))), 1.0),
             Aside("inbox", self._leading(lambda: lines.heeded(rounds.settle_inbox(desk))), 0.5),
             Aside("notices", self._leading(lambda: lines.handed_out(rounds.hand_out_notices(desk))), 0.5),
             Aside("forget", self._leading(lambda: lines.forgotten(rounds.forget(desk))), FORGET_SECONDS),
+            Aside("alerts", self._watch, 2.0),
+            Aside("alarms", lambda: lines.rung(alerting.ring(desk)), 2.0),
             Aside("balances", self._leading(lambda: lines.read(rounds.read_balances(desk))), 1.0),
         ]
         self._is_fast = any(account.calls_per_second > FAST_CALLS_PER_SECOND for account in desk.accounts.values())
@@ -79,6 +82,12 @@ class Scheduler:
             aside.wait(LAST_WORDS_SECONDS / len(self._asides))
         self._resign()
         log().info("scheduler.stopped", holder=self.holder)
+
+    def _watch(self) -> None:
+        """Whether any scheduler ticks, those that stand by look, too."""
+        if self._term is not None:
+            lines.alerted(alerting.watch_house(self._desk, self._house))
+        lines.alerted(alerting.watch_scheduler(self._desk, self._others))
 
     def _leading(self, once: Callable[[], None]) -> Callable[[], None]:
         """Only while this scheduler leads. (While Redis is away, too: what providers tell is settled all the same.)"""

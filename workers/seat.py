@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from dialer.domain.states import Lane
+from dialer.engine import alerting
 from dialer.engine.dispatch import WorkerIdentity, dispatch
 from dialer.engine.unforeseen import fingerprint
 from dialer.errors import DialerError, LedgerUnreachable, RedisUnreachable
@@ -26,6 +27,8 @@ from workers.telling import Telling
 
 #: a beat after "stopped" would raise the dead
 LAST_BEAT_SECONDS = 10.0
+#: between two looks whether a scheduler ticks
+LOOK_SECONDS = 5.0
 
 
 class Seat:
@@ -42,9 +45,12 @@ class Seat:
         self._running = 0
         self._lock = Lock()
         self._heartbeat = Aside("heartbeat", self._beat, desk.rules.timing.heartbeat.total_seconds())
+        self._watch = alerting.scheduler_watch()
+        self._lookout = Aside("lookout", self._look_out, LOOK_SECONDS)
 
     def open(self) -> None:
         self._heartbeat.start()
+        self._lookout.start()
 
     def dial(self, call_id: str, push_seq: int) -> None:
         """One message; whatever goes wrong is a line in the log, for the ledger knows what to do about it."""
@@ -70,6 +76,7 @@ class Seat:
         if self._telling is not None:
             self._telling.close()
         self._heartbeat.stop()
+        self._lookout.stop()
         try:
             if self._heartbeat.wait(LAST_BEAT_SECONDS) and not self._running:
                 self.desk.ledger.workers.stopped(self.identity.worker, self.identity.boot_id)
@@ -82,6 +89,11 @@ class Seat:
         reached("dispatch.done")
         outages.ended(LedgerUnreachable)  # Redis may be away all the same: then nobody is dialed, and that is an answer
         lines.dispatched(call_id, done)
+
+    def _look_out(self) -> None:
+        """A scheduler that is lost cannot say so itself."""
+        lines.alerted(alerting.watch_scheduler(self.desk, self._watch))
+        lines.rung(alerting.ring(self.desk))
 
     def _beat(self) -> None:
         self.desk.ledger.workers.beat(self.identity.worker, self.identity.boot_id, self.lanes)

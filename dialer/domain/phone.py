@@ -71,6 +71,18 @@ def mask(phone: str) -> str:
     return phone[:5] + "*" * (len(phone) - 7) + phone[-2:]
 
 
+#: What may look like a number and is none: an instant, an id; and then what is one, however it is written.
+_LIKE_A_NUMBER = re.compile(
+    r"(\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+    r"|\+?\(?\d(?:[ ().\-/]{0,2}\d){6,}"
+)
+
+
+def without_numbers(text: str) -> str:
+    """Words of others without anything that may be a phone number; instants and ids stay."""
+    return _LIKE_A_NUMBER.sub(lambda found: found[1] or "[number]", text)
+
+
 def _bare(value: object) -> str:
     if value is None or value == "":
         raise BadPhone("expected a number in E.164 such as +61387772586, got nothing", code="PHONE_MISSING")

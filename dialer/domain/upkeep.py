@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,77 @@ class SchemaStatus:
     oldest_allowed: str | None
     #: this version may run on it as it is
     may_run: bool
+
+
+class AlertKind(StrEnum):
+    """What whoever runs the dialer is called for."""
+
+    #: its keys are refused, or it stopped answering; or it has been throttled for a minute
+    ACCOUNT_STOPPED = "account_stopped"
+    #: no credit, or its balance cannot be read
+    CREDIT_GUARD = "credit_guard_closed"
+    #: the dialer paused a batch itself
+    BATCH_PAUSED = "batch_paused"
+    #: it did so because too many requests were left without a clear answer
+    UNKNOWN_CAP = "too_many_unknowns"
+    #: no scheduler ticks
+    SCHEDULER_LOST = "scheduler_lost"
+
+
+#: Of an account, a batch id, or, of the whole, nothing.
+Subject = str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something is wrong right now. No phone number is in `detail`."""
+
+    kind: AlertKind
+    subject: Subject
+    detail: str
+
+    @property
+    def key(self) -> tuple[AlertKind, Subject]:
+        return self.kind, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A condition from its beginning to its end."""
+
+    alert_id: int
+    kind: AlertKind
+    subject: Subject
+    detail: str
+    began_at: datetime
+    over_at: datetime | None
+
+    @property
+    def key(self) -> tuple[AlertKind, Subject]:
+        return self.kind, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Tiding:
+    """One alarm is to be told of one alert: that it began, or that it is over."""
+
+    tiding_id: int
+    channel: str
+    is_over: bool
+    tries: int
+    alert: Alert
+
+    def document(self) -> dict[str, str | None]:
+        """What an alarm is told. `id` is the same however often it is told. `text` is for people."""
+        alert, event = self.alert, "over" if self.is_over else "began"
+        about = f"{alert.kind.value.replace('_', ' ')}{f' ({alert.subject})' if alert.subject else ''}"
+        return {
+            "id": f"{alert.alert_id}-{event}",
+            "event": event,
+            "kind": alert.kind.value,
+            "subject": alert.subject,
+            "detail": alert.detail,
+            "began_at": alert.began_at.isoformat(),
+            "over_at": alert.over_at.isoformat() if alert.over_at else None,
+            "text": f"dialer: over: {about}" if self.is_over else f"dialer: {about}: {alert.detail}",
+        }

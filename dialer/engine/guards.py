@@ -26,6 +26,7 @@ FIRST_BREAK, LAST_BREAK = timedelta(seconds=15), timedelta(minutes=10)
 LAST_DEAR_BREAK = timedelta(hours=1)
 #: More open unknowns than this, and than one in a hundred of the batch, pause it.
 UNKNOWNS_LEFT_OPEN = 20
+LEFT_UNANSWERED = "requests were left without a clear answer"
 #: As many rejected numbers in a row say that it is not the numbers.
 REJECTIONS_IN_A_ROW = 10
 
@@ -110,7 +111,7 @@ def _too_many_unknowns(desk: Switchboard, claim: Claim, words: str) -> str | Non
     unknowns, size = desk.ledger.batches.unknowns(claim.batch_id, UNKNOWNS_LEFT_OPEN)
     if unknowns <= max(UNKNOWNS_LEFT_OPEN, size // 100):
         return None
-    return _pause(desk, claim, f"{unknowns} requests were left without a clear answer, the last with {words}")
+    return _pause(desk, claim, f"{unknowns} {LEFT_UNANSWERED}, the last with {words}")
 
 
 def _answered(desk: Switchboard, claim: Claim) -> str | None:

@@ -11,6 +11,7 @@ from dialer.errors import SchemaOutdated
 from dialer.ledger import schema
 from dialer.ledger.accounts import SqlAccounts
 from dialer.ledger.agents import SqlAgents
+from dialer.ledger.alerts import SqlAlerts
 from dialer.ledger.answers import SqlAnswers
 from dialer.ledger.attempts import SqlAttempts
 from dialer.ledger.backend import Backend
@@ -71,6 +72,7 @@ class SqlLedger:
         self.inbox: clients.Inbox = SqlInbox(self._transactions)
         self.notices: clients.Notices = SqlNotices(self._transactions)
         self.views: clients.Views = SqlViews(self._transactions)
+        self.alerts: upkeep.Alerts = SqlAlerts(self._transactions)
         self.overview: upkeep.Overview = SqlOverview(self._transactions)
 
     @cached_property

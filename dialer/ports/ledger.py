@@ -36,7 +36,7 @@ from dialer.domain.states import (
     StopKind,
 )
 from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices, Views
-from dialer.ports.upkeep import Overview
+from dialer.ports.upkeep import Alerts, Overview
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -734,6 +734,7 @@ class Ledger(Protocol):
     notices: Notices
     views: Views
     overview: Overview
+    alerts: Alerts
 
     @property
     def ledger_id(self) -> str:

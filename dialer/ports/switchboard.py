@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from dialer.domain.placement import Account
 from dialer.ports.coordination import Admission, CallQueue, Signals, StartWindow
 from dialer.ports.ledger import Ledger
+from dialer.ports.upkeep import Alarm
 from dialer.ports.voice import VoiceProvider
 
 
@@ -65,3 +66,5 @@ class Switchboard:
     accounts: Mapping[str, Account]
     providers: Mapping[str, VoiceProvider]
     rules: HouseRules
+    #: who is told of alerts
+    alarms: Sequence[Alarm] = ()

@@ -37,7 +37,8 @@ _PROVIDERS: Final[dict[str, type[ProviderSettings]]] = {
     "batch_call": BatchCallSettings,
     "outboundcalls": OutboundCallsSettings,
 }
-_MAY_BE_SECRET: Final = {"database_url", "redis_url", "token", "api_key", "api_secret", "webhook_secret", "options"}
+_ADDRESSES: Final = {"database_url", "redis_url", "alert_webhook"}
+_MAY_BE_SECRET: Final = _ADDRESSES | {"token", "api_key", "api_secret", "webhook_secret", "options"}
 
 
 def load_settings(path: Path | str | None = None, **overrides: Any) -> Settings:

@@ -43,6 +43,10 @@ public_url = ""
 
 # Networks that agents' webhooks may be sent to besides the open internet, and by plain http: ["10.1.2.3", "fd00::/8"].
 webhook_allow = []
+# Who is told when an account stops, the dialer pauses a batch, credit is out, or no scheduler ticks: a URL that gets a
+# JSON document by POST, and a program (full path and arguments) that gets it on its stdin.
+alert_webhook = ""
+alert_command = []
 
 # One table for each provider account. Names are yours: a-z, 0-9 and _.
 [providers.inspra_au]

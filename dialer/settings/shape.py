@@ -16,6 +16,7 @@ from dialer.domain.placement import Account
 from dialer.errors import RedisUnreachable
 from dialer.ports import HouseRules, Timing
 from dialer.settings.values import (
+    Command,
     Count,
     Credits,
     LedgerAddress,
@@ -23,6 +24,7 @@ from dialer.settings.values import (
     OptionalPhoneNumber,
     OptionalTimezone,
     OptionalWebAddress,
+    OptionalWebhook,
     PhoneNumberIds,
     PhoneNumbers,
     Rate,
@@ -187,6 +189,8 @@ class Settings(_Section):
     test_numbers: PhoneNumbers = frozenset()
     public_url: OptionalWebAddress = ""
     webhook_allow: Networks = ()
+    alert_webhook: OptionalWebhook = _NO_SECRET
+    alert_command: Command = ()
     providers: dict[AccountName, AnyProvider] = Field(default_factory=dict)
     http: HttpSettings = Field(default_factory=HttpSettings)
     timing: TimingSettings = Field(default_factory=TimingSettings)

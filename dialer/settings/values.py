@@ -61,6 +61,21 @@ def _web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _webhook(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    parts = urlsplit(text)
+    is_readable = text.isascii() and text.isprintable() and " " not in text
+    if text and not (is_readable and parts.scheme in {"http", "https"} and parts.hostname and not parts.username):
+        raise ValueError("expected http://… or https://… with a host, and without a login")
+    return value
+
+
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if words and not (words[0].startswith("/") and all(word and "\0" not in word for word in words)):
+        raise ValueError("expected a program by its full path and its arguments, each a text that is not empty")
+    return words
+
+
 def _ledger_address(value: SecretStr) -> SecretStr:
     text = re.sub(r"^postgres://", "postgresql://", value.get_secret_value())
     scheme, mark, rest = text.partition("://")
@@ -123,6 +138,9 @@ OptionalWebAddress = Annotated[str, AfterValidator(_web_address_or_empty)]
 OptionalTimezone = Annotated[str, AfterValidator(_zone_or_empty)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_from_text)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_from_text)]
+Command = Annotated[Texts, AfterValidator(_command)]
+#: May carry a key in its path or query.
+OptionalWebhook = Annotated[SecretStr, AfterValidator(_webhook)]
 Rules = Annotated[tuple[str, ...], BeforeValidator(_from_text), AfterValidator(_rules)]
 Timezones = Annotated[frozenset[Annotated[str, AfterValidator(timezone_name)]], BeforeValidator(_from_text)]
 PhoneNumbers = Annotated[frozenset[PhoneNumber], BeforeValidator(_from_text)]

@@ -177,6 +177,7 @@ RECURRENCE = (
 ALONE = (
     *("drain.committed", "push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended"),
     *("inbox.stored", "inbox.heeded", "notices.handed_out", "notice.sent"),
+    "alerts.told",
 )
 
 TABLE = frozenset(

@@ -22,7 +22,7 @@ from redis import Redis
 from dialer import Dialer, cli, failpoints
 from dialer.bootstrap import open_courier
 from dialer.domain.states import Lane
-from dialer.engine import rounds
+from dialer.engine import alerting, rounds
 from dialer.ports import Switchboard
 from dialer.providers.batch_call import BatchCall
 from dialer.settings import load_settings
@@ -133,6 +133,10 @@ def tell() -> None:
     seat.close()
 
 
+def alarm() -> None:
+    alerting.ring(_desk())
+
+
 def lead() -> None:
     """A whole scheduler."""
     scheduler.main()
@@ -158,6 +162,7 @@ PARTS: dict[str, Callable[..., None]] = {
     for part in (
         *(load, test_call, say, drain, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead),
         *(hear, heed, hand_out, tell),
+        alarm,
     )
 }
 

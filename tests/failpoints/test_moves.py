@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from sqlalchemy import update
 
 from dialer import BatchStatus
+from dialer.bootstrap import alarms_of
 from dialer.coordination import keys
 from dialer.domain.states import CallState, CloseReason, StopKind
-from dialer.engine import rounds
+from dialer.engine import alerting, rounds
 from dialer.ledger.tables import batches, schedules
+from dialer.settings import load_settings
 from tests.failpoints.cases import NAME
 from tests.failpoints.fates import CONTROL, LOADING, RECURRENCE, TEMPLATES, TEST_CALLS, Loading, Running, Saying
 from tests.failpoints.scene import A_WHILE, Scene, phones, spec
@@ -284,6 +287,25 @@ def test_an_ending_whose_maker_ended_right_after_it_is_told_all_the_same(scene: 
     call = scene.call(batch_id)
     assert (received.said["data"]["call_id"], received.said["data"]["close_reason"]) == (call.call_id, "reached")
     assert_reached(scene, scene.take_over(batch_id), 1)
+
+
+def test_an_alert_whose_teller_ended_is_told_again_under_the_same_id(scene: Scene) -> None:
+    heard = scene.config.parent / "heard"
+    text = scene.config.read_text(encoding="utf-8")
+    command = json.dumps(["/bin/sh", "-c", f"cat >> {heard}"])
+    scene.config.write_text(f"alert_command = {command}\n{text}", encoding="utf-8")
+    scene.desk.ledger.accounts.stop("inspra", StopKind.AUTH, "HTTP 401", timedelta(hours=1))
+    watch = alerting.house_watch()
+    watched = replace(scene.desk, alarms=alarms_of(load_settings(scene.config)))
+    for _ in range(2):
+        alerting.watch_house(watched, watch)
+    scene.dies("alerts.told", "alarm")
+    assert alerting.ring(watched) == []
+    scene.pass_time(61.0)
+    assert [told.why for told in alerting.ring(watched)] == [None]
+    assert [json.loads(line)["id"] for line in heard.read_text().splitlines()] == ["1-began", "1-began"]
+    scene.pass_time(61.0)
+    assert alerting.ring(watched) == []
 
 
 def a_template() -> dict[str, Any]:

@@ -450,3 +450,32 @@ def test_the_sample_does_not_follow_a_dangling_link(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid):
         write_sample(tmp_path / "dialer.toml")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_alarms_are_an_address_that_never_shows_and_a_program_with_its_arguments() -> None:
+    text = 'alert_webhook = "https://hooks.example/T0/s3cret?key=s3cret"\nalert_command = ["/usr/bin/page", "--now"]'
+    settings = configured(text)
+    assert settings.alert_webhook.get_secret_value() == "https://hooks.example/T0/s3cret?key=s3cret"
+    assert settings.alert_command == ("/usr/bin/page", "--now")
+    assert "s3cret" not in repr(settings)
+    assert configured("").alert_command == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('alert_webhook = "hooks.example/s3cret"', "expected http://… or https://… with a host, and without a login"),
+        ('alert_webhook = "https://user:s3cret@hooks.example/"', "expected http://… or https://… with a host"),
+        ('alert_webhook = "ftp://hooks.example/s3cret"', "expected http://… or https://… with a host"),
+        ('alert_webhook = "https://hooks.example/a s3cret"', "expected http://… or https://… with a host"),
+        ('alert_command = "mail -s alert root"', 'expected JSON such as ["a", "b"]'),
+        ('alert_command = ["page-me"]', "expected a program by its full path and its arguments"),
+        ('alert_command = ["/bin/page-me", ""]', "expected a program by its full path and its arguments"),
+        ("alert_command = [1]", "expected a valid string"),
+    ],
+)
+def test_an_alarm_that_could_not_be_told_is_refused_in_a_line(line: str, expected: str) -> None:
+    [told] = refused(line)
+    assert told.startswith(f"dialer.toml: {line.split()[0]}")
+    assert expected in told
+    assert "s3cret" not in told
