@@ -106,6 +106,11 @@ def rung(done: Iterable[Rung]) -> None:
             log().warning("alert.not_told", why=each.why, tries=tiding.tries + 1, **facts)
 
 
+def recounted(count: int) -> None:
+    if count:
+        log().warning("tallies.recounted", batches=count, why="workers of an older version, which do not count")
+
+
 def relayed(count: int) -> None:
     if count:
         log().info("control.relayed", count=count)

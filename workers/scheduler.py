@@ -35,6 +35,8 @@ TICK_SECONDS = 1.0
 FAST_TICK_SECONDS = 0.25
 FAST_CALLS_PER_SECOND = 10.0
 HOUSEKEEPING_SECONDS = 2.0
+#: while workers of an older version are at work
+RECOUNT_SECONDS = 10.0
 FORGET_SECONDS = 60.0
 OUTAGE_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 10.0
@@ -61,6 +63,7 @@ class Scheduler:
             Aside("inbox", self._leading(lambda: lines.heeded(rounds.settle_inbox(desk))), 0.5),
             Aside("notices", self._leading(lambda: lines.handed_out(rounds.hand_out_notices(desk))), 0.5),
             Aside("forget", self._leading(lambda: lines.forgotten(rounds.forget(desk))), FORGET_SECONDS),
+            Aside("recount", self._leading(lambda: lines.recounted(rounds.recount(desk))), RECOUNT_SECONDS),
             Aside("alerts", self._watch, 2.0),
             Aside("alarms", lambda: lines.rung(alerting.ring(desk)), 2.0),
             Aside("balances", self._leading(lambda: lines.read(rounds.read_balances(desk))), 1.0),

@@ -14,6 +14,7 @@ from dialer.domain.states import AttemptState, BatchState, CallState, CloseReaso
 from dialer.ledger.columns import word, words
 from dialer.ledger.loads import complete_if_over, locked, rewrite
 from dialer.ledger.moves import close_dialable, has_open_call, move
+from dialer.ledger.recounts import forget_the_gone, lately_moved, recount, uncounting
 from dialer.ledger.rows import LANE
 from dialer.ledger.tables import UNDRAINED, attempts, batches, calls, in_flight, live, workers
 from dialer.ledger.tallies import add_deltas, counted, difference, fold
@@ -90,6 +91,22 @@ class SqlSweeps:
     def fold(self, limit: int) -> int:
         with self._transactions.write() as connection:
             return fold(connection, self._transactions.backend, limit)
+
+    def recount(self, dead_after: timedelta) -> list[str]:
+        with self._transactions.read() as connection:
+            if not uncounting(connection):
+                return []
+            now = now_of(connection)
+            moved_lately = lately_moved(connection, now)
+        drifted = [batch_id for batch_id in moved_lately if self._recount(batch_id)]
+        with self._transactions.write() as connection:
+            # Gone before the first batch was counted, so that nothing of theirs came after it.
+            forget_the_gone(connection, now, dead_after)
+        return drifted
+
+    def _recount(self, batch_id: str) -> bool:
+        with self._transactions.write() as connection:
+            return recount(connection, batch_id)
 
     def complete(self) -> list[str]:
         running = select(batches.c.batch_id).where(

@@ -402,6 +402,13 @@ class Sweeps(Protocol):
         """Up to `limit` of the changes that moves appended to tallies become part of their sums; how many."""
         ...
 
+    def recount(self, dead_after: timedelta) -> list[str]:
+        """Batches whose tally had drifted, and is true again: workers of a version that does not count were at work.
+
+        To be repeated while there are such workers; costs nothing when there are none.
+        """
+        ...
+
     def complete(self) -> list[str]:
         """Active or paused batches without an open call and without a load under way → completed. Templates, and loads
         that were interrupted for good, after exp."""

@@ -89,6 +89,7 @@ def mixed(
 
 def test_workers_of_the_version_before_dial_for_the_new_scheduler(mixed: MixedSite) -> None:
     batch_id = mixed.load("together", numbers("301", 20), max_retries=1, retry={"no_answer": 1, "busy": 1})
+    # The old one does not count what it moves: the scheduler counts anew, every ten seconds.
     status = mixed.end_of(batch_id)
     assert mixed.dialed_by(batch_id) == {"old"}
     reasons = {call.phone[-2:]: str(call.close_reason) for call in mixed.calls(batch_id)}

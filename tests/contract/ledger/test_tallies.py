@@ -25,12 +25,13 @@ from dialer.errors import BatchTerminated, InvalidInput
 from dialer.ledger import SqlLedger, migrate, open_ledger
 from dialer.ledger.moves import close_dialable
 from dialer.ledger.reading import _ids
-from dialer.ledger.tables import calls
+from dialer.ledger.tables import calls, workers
 from dialer.ledger.tallies import fold
 from dialer.ledger.tally_tables import tallies, tally_deltas
 from dialer.ports.ledger import Recording, Retaken
 from tests.contract.ledger.builders import (
     ACCOUNT,
+    BOOT,
     DEADLINE,
     HOUR,
     IN_PROGRESS,
@@ -493,3 +494,41 @@ def plan_of(ledger: SqlLedger, query: Select[Any]) -> str:
     with ledger._transactions.read() as connection:
         text = query.compile(connection, compile_kwargs={"literal_binds": True})
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}"))
+
+
+def test_what_a_version_that_does_not_count_has_moved_is_counted_anew(house: House, ledger: SqlLedger) -> None:
+    batch = house.load(terms_of(max_retries=1), new_calls(6))
+    house.open_attempt(house.claim(house.ticket(house.push()[0])))
+    with ledger._transactions.write() as connection:
+        fold(connection, ledger._transactions.backend, 3)
+    before = ledger.reading.tally(batch.batch_id)
+    [first, second, *_] = [call for call in house.ledger.reading.calls(batch.batch_id) if call.state == "queued"]
+    closed = {"state": "closed", "close_reason": "reached", "outcome": "answered", "attempts_spent": 2}
+    house.rewrite(calls, calls.c.call_id == first.call_id, **closed)
+    house.rewrite(calls, calls.c.call_id == second.call_id, state="waiting", outcome="busy", attempts_spent=1)
+    ledger.workers.beat("new", "b", [])
+    assert ledger.sweeps.recount(SECOND) == []  # everybody counts: nobody looks
+    house.rewrite(workers, workers.c.worker == "new", revision=None)
+    assert ledger.sweeps.recount(10 * SECOND) == [batch.batch_id]
+    after = ledger.reading.tally(batch.batch_id)
+    assert after.states[CallState.CLOSED] == before.states[CallState.CLOSED] + 1
+    assert after.states[CallState.WAITING] == before.states[CallState.WAITING] + 1
+    assert (after.states[CallState.READY], after.total) == (0, 6)
+    assert (after.closed[CloseReason.REACHED], after.outcomes[Outcome.BUSY]) == (1, 1)
+    assert after.attempts == before.attempts + 3
+    assert ledger.sweeps.recount(10 * SECOND) == []
+
+
+def test_an_old_worker_is_counted_after_until_it_is_gone_and_has_nothing_left_to_write(
+    house: House, ledger: SqlLedger
+) -> None:
+    batch = house.load()
+    claim = house.claim(worker="old")
+    ledger.workers.beat("old", BOOT, [])
+    house.rewrite(workers, workers.c.worker == "old", revision="0003", stopped_at=LONG_AGO)
+    ledger.sweeps.recount(SECOND)
+    assert [row.worker for row in ledger.workers.all(SECOND)] == ["old"]
+    house.open_attempt(claim)
+    house.rewrite(calls, calls.c.batch_id == batch.batch_id, state="closed", close_reason="reached")
+    assert ledger.sweeps.recount(SECOND) == [batch.batch_id]
+    assert ledger.workers.all(SECOND) == []
