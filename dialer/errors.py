@@ -22,6 +22,7 @@ DialerError                    one root; `.code` is stable, the text begins with
 ├─ ProviderFails               the provider account takes no calls
 ├─ ConfigInvalid               dialer.toml or a DIALER_… variable must be fixed
 ├─ SchemaOutdated              run `dialer migrate`
+├─ ArchiveUnwritable           make room, or name another directory
 ├─ LedgerUnreachable           nobody is dialed until it is back
 ├─ RedisUnreachable            nobody is dialed until it is back
 └─ IllegalMove                 a state was left that cannot be: a bug, page someone
@@ -207,6 +208,12 @@ class SchemaOutdated(DialerError):
     """The ledger's schema is not the one this version needs: run `dialer migrate`."""
 
     default_code = "SCHEMA_OUTDATED"
+
+
+class ArchiveUnwritable(DialerError):
+    """The archive of pruned batches cannot be written: nothing was removed."""
+
+    default_code = "ARCHIVE_UNWRITABLE"
 
 
 class LedgerUnreachable(DialerError):

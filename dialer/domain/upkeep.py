@@ -114,3 +114,17 @@ class Tiding:
             "over_at": alert.over_at.isoformat() if alert.over_at else None,
             "text": f"dialer: over: {about}" if self.is_over else f"dialer: {about}: {alert.detail}",
         }
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReceipt:
+    """What was archived and removed."""
+
+    batches: int = 0
+    calls: int = 0
+    #: batches of an earlier prune that had broken off
+    finished: int = 0
+    alerts: int = 0
+
+    def plus(self, *, batches: int = 0, calls: int = 0, finished: int = 0, alerts: int = 0) -> PruneReceipt:
+        return PruneReceipt(self.batches + batches, self.calls + calls, self.finished + finished, self.alerts + alerts)

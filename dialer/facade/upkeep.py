@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
 
-from dialer.domain.upkeep import DrainReceipt
-from dialer.engine import drain
+from dialer.archives import JsonlArchive
+from dialer.domain.report import Report
+from dialer.domain.upkeep import DrainReceipt, PruneReceipt
+from dialer.engine import drain, prune, report
 from dialer.engine.drain import OnDrain
+from dialer.engine.prune import OnPruned
 from dialer.ports import Switchboard
 from dialer.ports.ledger import WorkerRow
 
@@ -31,6 +36,19 @@ class Upkeep:
         Returns when nothing is in flight, or `timeout` seconds are over: then `in_flight` is not 0.
         """
         return drain.drain(self._desk, timeout, on_progress)
+
+    def prune(self, older: timedelta, into: Path, on_progress: OnPruned | None = None) -> PruneReceipt:
+        """Batches that were over before that: archived as compressed JSONL below the directory `into`, then removed.
+
+        Bounded in every step, safe to repeat, goes on with what broke off. InvalidInput for less than a day;
+        ArchiveUnwritable: what could not be archived was not removed.
+        """
+        return prune.prune(self._desk, JsonlArchive(into), older, on_progress)
+
+    def report(self, workspace_id: str, first: date, last: date, timezone: str = "") -> Report:
+        """Attempts, outcomes, minutes and credits by batch and day, both days included, as the zone's calendar has
+        them (absent: `default_timezone`). Neither prune nor erase changes what it says. InvalidInput."""
+        return report.report(self._desk, workspace_id, first, last, timezone)
 
     def workers(self) -> list[WorkerRow]:
         """Every worker that ever beat and is not forgotten: its lanes, its version, and whether it is alive."""

@@ -16,6 +16,7 @@ from dialer.ledger.answers import SqlAnswers
 from dialer.ledger.attempts import SqlAttempts
 from dialer.ledger.backend import Backend
 from dialer.ledger.batches import SqlBatches
+from dialer.ledger.books import SqlBooks
 from dialer.ledger.claims import SqlClaims
 from dialer.ledger.cohorts import SqlCohorts
 from dialer.ledger.contacts import SqlContacts
@@ -30,6 +31,7 @@ from dialer.ledger.overview import SqlOverview
 from dialer.ledger.reading import SqlReading
 from dialer.ledger.redials import SqlRedials
 from dialer.ledger.release import SqlRelease
+from dialer.ledger.retention import SqlRetention
 from dialer.ledger.schedules import SqlSchedules
 from dialer.ledger.suppressions import SqlSuppressions
 from dialer.ledger.sweeps import SqlSweeps
@@ -73,6 +75,8 @@ class SqlLedger:
         self.notices: clients.Notices = SqlNotices(self._transactions)
         self.views: clients.Views = SqlViews(self._transactions)
         self.alerts: upkeep.Alerts = SqlAlerts(self._transactions)
+        self.retention: upkeep.Retention = SqlRetention(self._transactions)
+        self.books: upkeep.Books = SqlBooks(self._transactions)
         self.overview: upkeep.Overview = SqlOverview(self._transactions)
 
     @cached_property

@@ -21,6 +21,7 @@ from dialer.ledger.rows import batch_of, changes, cohort_of, columns_of, span_co
 from dialer.ledger.tables import batches, calls, cohorts
 from dialer.ledger.tallies import add_delta, counted
 from dialer.ledger.transactions import Transactions, now_of
+from dialer.ledger.upkeep_tables import pruned
 from dialer.ports.ledger import Added, Merge, NextSpan, OpenedLoad
 
 #: Changes of these move the cohorts' spans.
@@ -106,6 +107,8 @@ class SqlLoads:
     def _create(self, connection: Connection, wanted: _Wanted, load_id: str) -> OpenedLoad:
         now = now_of(connection)
         terms = wanted.merge(None, now)
+        if wanted.name is not None and was_terminated(connection, wanted.name):
+            raise BatchTerminated
         batch_id = self._transactions.ids.take(now)[0]
         state = BatchState.DRAFT if wanted.draft else BatchState.ACTIVE
         connection.execute(
@@ -230,6 +233,14 @@ def find(connection: Connection, name: BatchName | None) -> str | None:
         return None
     found = select(batches.c.batch_id).where(*is_named(name), batches.c.lane != word(Lane.TEST))
     return connection.execute(found).scalar_one_or_none()
+
+
+def was_terminated(connection: Connection, name: BatchName) -> bool:
+    """Final for good, though all else of it was pruned."""
+    p = pruned.c
+    same = p.workspace_id == name.workspace_id, p.agent_id == name.agent_id, p.batch_ref == name.batch_ref
+    query = select(p.batch_id).where(*same, p.state == word(BatchState.TERMINATED), p.lane != word(Lane.TEST)).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def is_named(name: BatchName) -> tuple[Any, ...]:

@@ -16,6 +16,8 @@ from dialer.domain.states import Lane
 from dialer.ledger.backend import NewRows
 from dialer.ledger.columns import clock, ids, texts
 from dialer.ledger.copying import copy_calls
+from dialer.ledger.backend import NEW_CALL_COLUMNS
+from dialer.ledger.columns import Instant, clock, quarter, texts
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
 ALL_NAMESPACE, BATCH_NAMESPACE, MIGRATION_NAMESPACE = 0x6469616C, 0x6469616D, 0x6469616E
@@ -94,6 +96,10 @@ def _texts(element: Any, compiler: Any, **given: Any) -> str:
 def _ids(element: Any, compiler: Any, **given: Any) -> str:
     listed = compiler.process(element.clauses, **given)
     return f"(SELECT CAST(json_array_elements_text(CAST({listed} AS json)) AS uuid))"
+@compiles(quarter, "postgresql")
+def _quarter(element: Any, compiler: Any, **given: Any) -> str:
+    instant = compiler.process(element.clauses, **given)
+    return f"date_bin('15 minutes', {instant}, TIMESTAMPTZ '2000-01-01 00:00:00+00')"
 
 
 class PostgreSql:

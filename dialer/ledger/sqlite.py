@@ -20,6 +20,10 @@ from dialer.domain.call import ReadyHead
 from dialer.domain.states import CallState, CloseReason, Lane
 from dialer.ledger.backend import NEW_CALL_COLUMNS, NewRows
 from dialer.ledger.columns import as_text, clock, ids, texts
+from dialer.ledger.columns import Instant, as_text, clock, texts
+from dialer.domain.states import CallState, Lane
+from dialer.ledger.backend import NEW_CALL_COLUMNS
+from dialer.ledger.columns import Instant, as_text, clock, quarter, texts
 
 BUSY_SECONDS = 10.0
 COMMIT_TRIES = 3
@@ -75,6 +79,13 @@ def _clock(element: Any, compiler: Any, **_: Any) -> str:
 @compiles(texts, "sqlite")
 def _texts(element: Any, compiler: Any, **given: Any) -> str:
     return f"(SELECT value FROM json_each({compiler.process(element.clauses, **given)}))"  # noqa: S608 - a bound parameter
+
+
+@compiles(quarter, "sqlite")
+def _quarter(element: Any, compiler: Any, **given: Any) -> str:
+    instant = compiler.process(element.clauses, **given)
+    minute = f"CAST(substr({instant}, 15, 2) AS INTEGER) / 15 * 15"
+    return f"(substr({instant}, 1, 14) || printf('%02d', {minute}) || ':00.000000')"
 
 
 class Sqlite:

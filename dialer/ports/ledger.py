@@ -36,7 +36,7 @@ from dialer.domain.states import (
     StopKind,
 )
 from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices, Views
-from dialer.ports.upkeep import Alerts, Overview
+from dialer.ports.upkeep import Alerts, Books, Overview, Retention
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -742,6 +742,8 @@ class Ledger(Protocol):
     views: Views
     overview: Overview
     alerts: Alerts
+    retention: Retention
+    books: Books
 
     @property
     def ledger_id(self) -> str:

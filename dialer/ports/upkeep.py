@@ -5,10 +5,11 @@ As in `dialer.ports.ledger`: each method one short transaction, LedgerUnreachabl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
+from dialer.domain.report import Quarter
 from dialer.domain.states import CallState
 from dialer.domain.upkeep import Alert, AlertKind, Condition, Tiding
 
@@ -56,4 +57,68 @@ class Alarm(Protocol):
 
     def tell(self, tiding: Tiding) -> str | None:
         """None = told; else why not, without any secret."""
+        ...
+
+
+#: One row of the ledger as it stands, by its columns' names, for whoever reads the archive.
+Row = dict[str, Any]
+
+
+class Retention(Protocol):
+    """Batches that are over for long: read whole, then removed."""
+
+    def prunable(self, older: timedelta, after: str | None, limit: int) -> list[str]:
+        """Ids of batches that are over for so long; never one with an open call, a load under way, a run that is kept,
+        a word or a webhook that is still to be told, or a call that its provider may hold."""
+        ...
+
+    def whole(self, batch_id: str) -> Row | None:
+        """The batch with all but its calls."""
+        ...
+
+    def page(self, batch_id: str, after: str | None, limit: int) -> list[Row]:
+        """Its calls in load order, each with its attempts and decisions; `after` = the last call id seen."""
+        ...
+
+    def seal(self, batch_id: str, older: timedelta, archive: str) -> bool:
+        """The point of no return, under its exclusive barrier: its sums are kept and its row is removed, at once.
+
+        False where it is not, or no longer, to be pruned: nothing was done.
+        """
+        ...
+
+    def unfinished(self) -> list[str]:
+        """Sealed batches whose calls are not all removed yet."""
+        ...
+
+    def empty(self, batch_id: str, limit: int) -> int:
+        """Remove up to `limit` calls of a sealed batch, with all that belongs to them; how many. Less: it is done."""
+        ...
+
+    def forget_alerts(self, older: timedelta) -> int:
+        """Alerts that were over before that and that nobody is still to be told of."""
+        ...
+
+
+class Books(Protocol):
+    """What was attempted when, how it ended, and what it cost."""
+
+    def quarters(self, workspace_id: str, start: datetime, end: datetime) -> Iterator[Quarter]:
+        """Every quarter of an hour in which something was claimed, batch by batch, pruned ones included."""
+        ...
+
+
+class Archive(Protocol):
+    """Where pruned batches go."""
+
+    def write(self, folder: str, batch_id: str, rows: Iterable[Row]) -> str:
+        """Everything of one batch, safe on its disk when this returns: its name there. ArchiveUnwritable."""
+        ...
+
+    def keep_only(self, name: str) -> None:
+        """The batch is sealed under this name: what others that broke off have left of it goes."""
+        ...
+
+    def discard(self, name: str) -> None:
+        """It was not pruned after all, or by somebody else."""
         ...

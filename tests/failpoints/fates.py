@@ -177,7 +177,7 @@ RECURRENCE = (
 ALONE = (
     *("drain.committed", "push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended"),
     *("inbox.stored", "inbox.heeded", "notices.handed_out", "notice.sent"),
-    "alerts.told",
+    *("alerts.told", "prune.archived", "prune.sealed", "prune.emptied"),
 )
 
 TABLE = frozenset(

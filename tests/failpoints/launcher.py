@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn
 
@@ -133,6 +134,10 @@ def tell() -> None:
     seat.close()
 
 
+def prune(directory: str) -> None:
+    Dialer().upkeep.prune(timedelta(days=90), Path(directory))
+
+
 def alarm() -> None:
     alerting.ring(_desk())
 
@@ -162,7 +167,7 @@ PARTS: dict[str, Callable[..., None]] = {
     for part in (
         *(load, test_call, say, drain, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead),
         *(hear, heed, hand_out, tell),
-        alarm,
+        *(alarm, prune),
     )
 }
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, func, select, update
 
 from dialer import BatchStatus, CallRecord, Dialer
 from dialer.bootstrap import open_courier, open_switchboard
@@ -234,6 +234,10 @@ class Scene:
         """Behind the ledger's back; how many rows."""
         with self._books.writing() as connection:
             return int(connection.execute(statement).rowcount)
+
+    def rows(self, table: Table) -> int:
+        with self._books.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
     def calls(self, batch_id: str) -> list[CallRecord]:
         return list(self.dialer.calls(batch_id))

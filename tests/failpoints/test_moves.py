@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +18,11 @@ from dialer.bootstrap import alarms_of
 from dialer.coordination import keys
 from dialer.domain.states import CallState, CloseReason, StopKind
 from dialer.engine import alerting, rounds
-from dialer.ledger.tables import batches, schedules
+from dialer.ledger.tables import attempts, batches, calls, schedules
 from dialer.settings import load_settings
 from tests.failpoints.cases import NAME
 from tests.failpoints.fates import CONTROL, LOADING, RECURRENCE, TEMPLATES, TEST_CALLS, Loading, Running, Saying
-from tests.failpoints.scene import A_WHILE, Scene, phones, spec
+from tests.failpoints.scene import A_WHILE, WORKSPACE, Scene, phones, spec
 from tests.receiver import Receiver
 
 LEASE = timedelta(seconds=5)
@@ -294,6 +296,7 @@ def test_an_alert_whose_teller_ended_is_told_again_under_the_same_id(scene: Scen
     text = scene.config.read_text(encoding="utf-8")
     command = json.dumps(["/bin/sh", "-c", f"cat >> {heard}"])
     scene.config.write_text(f"alert_command = {command}\n{text}", encoding="utf-8")
+    rounds.read_balances(scene.desk)
     scene.desk.ledger.accounts.stop("inspra", StopKind.AUTH, "HTTP 401", timedelta(hours=1))
     watch = alerting.house_watch()
     watched = replace(scene.desk, alarms=alarms_of(load_settings(scene.config)))
@@ -306,6 +309,44 @@ def test_an_alert_whose_teller_ended_is_told_again_under_the_same_id(scene: Scen
     assert [json.loads(line)["id"] for line in heard.read_text().splitlines()] == ["1-began", "1-began"]
     scene.pass_time(61.0)
     assert alerting.ring(watched) == []
+
+
+@pytest.mark.parametrize(
+    ("point", "turn", "is_there", "left"),
+    [
+        ("prune.archived", 1, True, 1500),
+        ("prune.sealed", 1, False, 1500),
+        ("prune.emptied", 1, False, 500),
+        ("prune.emptied", 2, False, 0),
+    ],
+)
+def test_a_prune_that_ended_is_gone_on_with_and_loses_nothing_that_counts(
+    point: str, turn: int, is_there: bool, left: int, scene: Scene, tmp_path: Path
+) -> None:
+    batch_id = scene.load(phones(1500))
+    scene.round()
+    scene.pass_time(A_WHILE)
+    scene.round()
+    scene.dialer.terminate_batch(*NAME)
+    scene.round()
+    status = scene.dialer.status(batch_id)
+    assert status.counts["closed"] == 1500
+    scene.pass_time(timedelta(days=91).total_seconds())
+    today = datetime.now(UTC).date()
+    days = WORKSPACE, today - timedelta(days=99), today, "Australia/Melbourne"
+    before = scene.dialer.upkeep.report(*days)
+    assert before.totals.attempts == status.attempts > 50
+    archive = tmp_path / "pruned"
+    scene.dies(point, "prune", str(archive), turn=turn)
+    assert (scene.desk.ledger.batches.get(batch_id) is not None) is is_there
+    assert scene.rows(calls) == left
+    assert scene.dialer.upkeep.report(*days) == before
+    receipt = scene.dialer.upkeep.prune(timedelta(days=90), archive)
+    assert (receipt.batches, receipt.calls) == (int(is_there), left)
+    assert (scene.rows(calls), scene.rows(attempts), scene.desk.ledger.retention.unfinished()) == (0, 0, [])
+    assert scene.dialer.upkeep.report(*days) == before
+    [file] = [path for path in archive.rglob("*") if path.is_file()]
+    assert len(gzip.decompress(file.read_bytes()).splitlines()) == 1501
 
 
 def a_template() -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from typer.testing import CliRunner, Result
@@ -14,6 +15,7 @@ from dialer.cli.desk import Desk
 from dialer.domain.batch import Batch, BatchName, BatchTerms
 from dialer.domain.call import AttemptRecord, CallRecord, Suppression
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt, Rejection
+from dialer.domain.report import Report, ReportLine, Sums
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Outcome
 from dialer.domain.status import (
     AccountStatus,
@@ -24,7 +26,7 @@ from dialer.domain.status import (
     ReconcileReport,
     ZoneWeek,
 )
-from dialer.domain.upkeep import DrainReceipt, SchemaStatus
+from dialer.domain.upkeep import DrainReceipt, PruneReceipt, SchemaStatus
 from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, DialerError
 from dialer.facade import HoldReceipt
@@ -114,6 +116,16 @@ class FakeUpkeep:
         for stands in self._dialer.drains:
             on_progress(stands)
         return self._dialer.drains[-1]
+
+    def prune(self, older: timedelta, into: Path, on_progress: Any) -> PruneReceipt:
+        self._dialer._note("prune", (older, into))
+        return PruneReceipt(batches=2, calls=1500, finished=1)
+
+    def report(self, workspace_id: str, first: date, last: date, timezone: str) -> Report:
+        self._dialer._note("report", (workspace_id, first, last, timezone))
+        name = BatchName(workspace_id, "agent-7", "=spring")
+        sums = Sums(attempts=3, answered=2, busy=1, milliseconds=90_000, microcredits=1_250_000)
+        return Report(workspace_id, first, last, timezone or "UTC", (ReportLine(first, BATCH_ID, name, sums),))
 
     def undrain(self) -> UndrainReceipt:
         self._dialer._note("undrain")

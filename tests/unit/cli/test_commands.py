@@ -23,6 +23,7 @@ COMMANDS = [
     "test-call calls explain suppress requeue resolve reconcile accounts restored confirm-ledger agents contacts",
     "drain undrain webhooks serve keys",
     "install-units",
+    "drain undrain prune report webhooks",
 ]
 
 

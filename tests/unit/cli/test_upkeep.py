@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from dialer.domain.upkeep import PendingStep, SchemaStatus
-from tests.unit.cli.fake_dialer import FakeDialer, Shell, a_drain
+from tests.unit.cli.fake_dialer import BATCH_ID, FakeDialer, Shell, a_drain
 
 
 def test_a_drain_says_on_stderr_what_is_left_and_waits_for_it(shell: Shell, dialer: FakeDialer) -> None:
@@ -85,3 +87,72 @@ def test_a_check_says_whether_this_version_may_run_on_a_newer_schema(
     told = shell("migrate", "--check")
     assert told.exit_code == code
     assert words in told.stdout
+
+
+def test_prune_takes_an_age_and_a_directory(shell: Shell, dialer: FakeDialer, tmp_path: Path) -> None:
+    document = json.loads(shell("prune", "--older-than", "90d", "--into", str(tmp_path), "--json").stdout)
+    assert document == {"batches": 2, "calls": 1500, "finished": 1, "alerts": 0, "archive": str(tmp_path)}
+    assert dialer.said("prune") == (timedelta(days=90), tmp_path)
+    shown = shell("prune", "--older-than", "36h").stdout
+    assert "1500" in shown
+    assert dialer.said("prune")[0] == timedelta(hours=36)
+    assert dialer.said("prune")[1].name == "pruned"
+
+
+@pytest.mark.parametrize("age", ["90", "0d", "-1d", "1.5d", "P90D", "ninety days", "", "9999999d"])
+def test_an_age_that_cannot_be_read_is_refused_in_a_line(shell: Shell, dialer: FakeDialer, age: str) -> None:
+    told = shell("prune", "--older-than", age)
+    assert told.exit_code == 2
+    assert told.stderr.startswith("error: Invalid value for --older-than: ")
+    assert "expected a number of days such as 90d" in told.stderr
+    assert dialer.asked == []
+
+
+def test_prune_needs_an_age(shell: Shell, dialer: FakeDialer) -> None:
+    assert shell("prune").exit_code == 2
+    assert dialer.asked == []
+
+
+DAYS = ("--from", "2026-11-01", "--to", "2026-11-30")
+
+
+def test_a_report_is_a_table_a_document_or_a_sheet(shell: Shell, dialer: FakeDialer) -> None:
+    shown = shell("report", "--workspace", "acme", *DAYS, "--timezone", "Australia/Melbourne").stdout
+    assert "agent-7/=spring" in shown
+    assert "2026-11-01 to 2026-11-30, days of Australia/Melbourne." in shown
+    assert "voicemail" not in shown  # there was none
+    assert dialer.said("report") == ("acme", date(2026, 11, 1), date(2026, 11, 30), "Australia/Melbourne")
+    document = json.loads(shell("report", "--workspace", "acme", *DAYS, "--json").stdout)
+    assert document["totals"] == {
+        "attempts": 3, "answered": 2, "voicemail": 0, "no_answer": 0, "busy": 1, "declined": 0, "failed": 0,
+        "handed_off": 0, "rejected": 0, "unresolved": 0, "under_way": 0, "minutes": 1.5, "credits": 1.25,
+    }  # fmt: skip
+    assert document["lines"][0]["day"] == "2026-11-01"
+    head, line = shell("report", "--workspace", "acme", *DAYS, "--csv").stdout.splitlines()
+    assert head.startswith("day,workspace_id,agent_id,batch_ref,batch_id,attempts,answered")
+    # No cell of it is a formula.
+    assert line == f"2026-11-01,acme,agent-7,'=spring,{BATCH_ID},3,2,0,0,1,0,0,0,0,0,0,1.5,1.25"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--from", "1.11.2026", "--to", "2026-11-30"), "--from"),
+        (("--from", "2026-11-01", "--to", "2026-11-31"), "--to"),
+        (("--from", "2026-11-01", "--to", ""), "--to"),
+    ],
+)
+def test_a_day_that_is_none_is_refused_in_a_line(
+    shell: Shell, dialer: FakeDialer, words: tuple[str, ...], option: str
+) -> None:
+    told = shell("report", "--workspace", "acme", *words)
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"error: Invalid value for {option}: ")
+    assert "expected a day such as 2026-11-01" in told.stderr
+    assert dialer.asked == []
+
+
+def test_a_report_wants_a_workspace_and_one_form(shell: Shell, dialer: FakeDialer) -> None:
+    assert shell("report", *DAYS).exit_code == 2
+    assert shell("report", "--workspace", "acme", *DAYS, "--csv", "--json").exit_code == 2
+    assert dialer.asked == []

@@ -71,6 +71,7 @@ def create_pruned() -> None:
         sa.Column("agent_id", NAME, nullable=False),
         sa.Column("batch_ref", NAME, nullable=False),
         sa.Column("account", NAME, nullable=False),
+        sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("state", WORD, nullable=False),
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("archive", sa.Text(), nullable=False),
