@@ -22,6 +22,7 @@ DialerError                    one root; `.code` is stable, the text begins with
 ├─ ProviderFails               the provider account takes no calls
 ├─ ConfigInvalid               dialer.toml or a DIALER_… variable must be fixed
 ├─ SchemaOutdated              run `dialer migrate`
+├─ CallUnderWay                a number cannot be erased while it is being called
 ├─ ArchiveUnwritable           make room, or name another directory
 ├─ LedgerUnreachable           nobody is dialed until it is back
 ├─ RedisUnreachable            nobody is dialed until it is back
@@ -208,6 +209,12 @@ class SchemaOutdated(DialerError):
     """The ledger's schema is not the one this version needs: run `dialer migrate`."""
 
     default_code = "SCHEMA_OUTDATED"
+
+
+class CallUnderWay(DialerError):
+    """A call to this number is under way: nothing was erased."""
+
+    default_code = "CALL_UNDER_WAY"
 
 
 class ArchiveUnwritable(DialerError):

@@ -95,6 +95,7 @@ for name, command, panel in (
     ("drain", draining.drain, CARE),
     ("undrain", draining.undrain, CARE),
     ("prune", retention.prune, CARE),
+    ("erase", retention.erase, CARE),
     ("report", report.report, CARE),
     ("restored", setting_up.restored, CARE),
     ("confirm-ledger", setting_up.confirm_ledger, CARE),

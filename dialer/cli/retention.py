@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dialer.cli.desk import take_seat
-from dialer.cli.options import AsJson
-from dialer.cli.render import counting, jsonable, print_fields, print_json
+from dialer.cli.options import AsJson, CountryOption, phone_of
+from dialer.cli.render import counting, jsonable, print_fields, print_json, print_table, warn
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -61,3 +61,51 @@ def age_of(text: str) -> timedelta:
         return int(found[1]) * _UNITS[found[2]]
     except OverflowError:
         raise typer.BadParameter(f"{text!r}: is longer than can be", param_hint="--older-than") from None
+
+
+def erase(
+    ctx: typer.Context,
+    phone: Annotated[str, typer.Argument(metavar="PHONE", help="Number, E.164.")],
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="DIR", help="What `dialer prune` wrote; absent = pruned/, where that is."),
+    ] = None,
+    country: CountryOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a number unreadable wherever it stands: calls, variables, answers, contacts, webhooks, archives.
+
+    Its entries of the do-not-call list stay, as a token; `dialer calls --phone` and `dialer suppress check` still find
+    it. What was still to be dialed is closed. While a call to it is under way it does nothing, and exits 1. Logs,
+    backups and what its providers keep are yours to erase; the receipt names their calls.
+
+    \b
+    Examples:
+      dialer suppress add +61278132035 --reason "asked to be erased"
+      dialer erase +61278132035
+    """
+    desk = take_seat(ctx, as_json)
+    number = phone_of(phone, country)
+    directory = archive or desk.read_settings().home / "pruned"
+    if archive is not None and not archive.is_dir():
+        raise typer.BadParameter(f"{archive}: is no directory", param_hint="--archive")
+    with desk.open_dialer() as dialer, counting("calls looked at") as count:
+        receipt = dialer.upkeep.erase(number, directory if directory.is_dir() else None, count)
+    if as_json:
+        print_json(receipt)
+        return
+    _print_receipt(jsonable(receipt))
+    if not receipt.is_suppressed:
+        warn("it is not on the do-not-call list for all: a later load may dial it; `dialer suppress add` sees to that")
+    for place in receipt.left:
+        warn(f"it stands in a name, which stays: {place}")
+
+
+def _print_receipt(record: dict[str, Any]) -> None:
+    provider_calls = record.pop("provider_calls")
+    elsewhere = record.pop("elsewhere")
+    record.pop("left")
+    print_fields([*((name.replace("_", " "), value) for name, value in record.items()), *elsewhere.items()])
+    if provider_calls:
+        print("Its providers know these calls; ask them to erase what they keep:")
+        print_table(("account", "call"), provider_calls)

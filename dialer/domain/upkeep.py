@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -128,3 +129,39 @@ class PruneReceipt:
 
     def plus(self, *, batches: int = 0, calls: int = 0, finished: int = 0, alerts: int = 0) -> PruneReceipt:
         return PruneReceipt(self.batches + batches, self.calls + calls, self.finished + finished, self.alerts + alerts)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What became of a number's own rows."""
+
+    #: stands for the number from now on
+    token: str
+    calls: int
+    #: of the calls, those that were still to be dialed
+    closed: int
+    attempts: int
+    suppressions: int
+    #: account and the provider's own id of each call that it was asked to place: it holds data of its own
+    provider_calls: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureReceipt:
+    """What was erased, and what only others can erase. The number is not in it."""
+
+    token: str
+    at: datetime
+    calls: int
+    closed: int
+    attempts: int
+    suppressions: int
+    #: rows of others in which it stood, by table
+    elsewhere: Mapping[str, int]
+    #: files of the archive that were rewritten
+    archives: int
+    provider_calls: tuple[tuple[str, str], ...]
+    #: names in which it stands, by table and column: they stay, for others know a thing by them
+    left: tuple[str, ...]
+    #: it is on the do-not-call list, for good, for all
+    is_suppressed: bool

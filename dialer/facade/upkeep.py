@@ -8,9 +8,10 @@ from pathlib import Path
 
 from dialer.archives import JsonlArchive
 from dialer.domain.report import Report
-from dialer.domain.upkeep import DrainReceipt, PruneReceipt
-from dialer.engine import drain, prune, report
+from dialer.domain.upkeep import DrainReceipt, ErasureReceipt, PruneReceipt
+from dialer.engine import drain, erase, prune, report
 from dialer.engine.drain import OnDrain
+from dialer.engine.erase import OnSwept
 from dialer.engine.prune import OnPruned
 from dialer.ports import Switchboard
 from dialer.ports.ledger import WorkerRow
@@ -44,6 +45,11 @@ class Upkeep:
         ArchiveUnwritable: what could not be archived was not removed.
         """
         return prune.prune(self._desk, JsonlArchive(into), older, on_progress)
+
+    def erase(self, phone: str, archive: Path | None = None, on_progress: OnSwept | None = None) -> ErasureReceipt:
+        """Make one number unreadable wherever it stands, in the archive below that directory, too; its entries of the
+        do-not-call list go on, and `calls(phone=…)` still finds its calls. CallUnderWay: nothing was done."""
+        return erase.erase(self._desk, phone, JsonlArchive(archive) if archive else None, on_progress)
 
     def report(self, workspace_id: str, first: date, last: date, timezone: str = "") -> Report:
         """Attempts, outcomes, minutes and credits by batch and day, both days included, as the zone's calendar has

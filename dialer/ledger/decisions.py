@@ -19,6 +19,7 @@ from dialer.ledger.moves import closing, move, moved
 from dialer.ledger.notices import announce_all
 from dialer.ledger.tables import NAME_CHARS, attempts, calls, decisions
 from dialer.ledger.tallies import add_delta, counted, difference
+from dialer.ledger.tokens import is_number
 from dialer.ledger.transactions import Transactions, now_of
 
 CHUNK = 2000
@@ -59,6 +60,7 @@ class SqlDecisions:
             closed = (
                 select(c.call_id)
                 .where(c.batch_id == batch_id, c.state == word(CallState.CLOSED), c.close_reason == reason.value)
+                .where(is_number())
                 .order_by(c.call_id)
                 .limit(CHUNK)
                 .cte("chosen")
@@ -85,6 +87,8 @@ class SqlDecisions:
         )
         if call_id is not None:
             query = query.where(c.call_id == call_id)
+        if not placed:
+            query = query.where(is_number())
         with self._transactions.write() as connection:
             self._transactions.backend.exclude(connection, batch_id)
             rows = connection.execute(query).all()

@@ -21,6 +21,7 @@ from dialer.ledger.claims import SqlClaims
 from dialer.ledger.cohorts import SqlCohorts
 from dialer.ledger.contacts import SqlContacts
 from dialer.ledger.decisions import SqlDecisions
+from dialer.ledger.erasure import SqlErasure
 from dialer.ledger.failures import SqlFailures
 from dialer.ledger.inbox import SqlInbox
 from dialer.ledger.keys import SqlKeys
@@ -75,6 +76,7 @@ class SqlLedger:
         self.notices: clients.Notices = SqlNotices(self._transactions)
         self.views: clients.Views = SqlViews(self._transactions)
         self.alerts: upkeep.Alerts = SqlAlerts(self._transactions)
+        self.erasure: upkeep.Erasure = SqlErasure(self._transactions)
         self.retention: upkeep.Retention = SqlRetention(self._transactions)
         self.books: upkeep.Books = SqlBooks(self._transactions)
         self.overview: upkeep.Overview = SqlOverview(self._transactions)

@@ -20,6 +20,7 @@ from dialer.ledger.moves import has_open_call
 from dialer.ledger.rows import batch_of, changes, cohort_of, columns_of, span_columns, zones_of, zones_text
 from dialer.ledger.tables import batches, calls, cohorts
 from dialer.ledger.tallies import add_delta, counted
+from dialer.ledger.tokens import known_by_token
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ledger.upkeep_tables import pruned
 from dialer.ports.ledger import Added, Merge, NextSpan, OpenedLoad
@@ -170,6 +171,9 @@ def add_calls(
         # Another load of this batch finished meanwhile; ours keeps it open.
         rewrite(connection, batch.batch_id, **reopening(batch), is_loading=True, load_id=load.load_id, is_drained=False)
     now = now_of(connection)
+    erased = known_by_token(connection, batch.batch_id, [call.phone for call in new])
+    known_before = sum(call.phone in erased for call in new)
+    new = [call for call in new if call.phone not in erased]
     numbers = cohort_ids(connection, batch, new, next_span, now)
     ids = transactions.ids.take(now, len(new))
     opened = CallState.WAITING if batch.terms.is_template else CallState.READY
@@ -180,7 +184,7 @@ def add_calls(
     repeated = len(new) - accepted - suppressed
     phones = [call.phone for call in new] if repeated else []
     known = count_before(connection, batch.batch_id, load.load_id, phones)
-    return Added(accepted, known, suppressed, duplicates=repeated - known)
+    return Added(accepted, known + known_before, suppressed, duplicates=repeated - known)
 
 
 def count_before(connection: Connection, batch_id: str, load_id: str, phones: Sequence[str]) -> int:

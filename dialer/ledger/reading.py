@@ -18,6 +18,7 @@ from dialer.ledger.rows import LANE, MAX_RETRIES, batch_of, cohort_of
 from dialer.ledger.tables import IN_FLIGHT, attempts, batches, calls, cohorts, decisions, live
 from dialer.ledger.tallies import counts_of
 from dialer.ledger.tally_tables import closed_as, ended_with
+from dialer.ledger.tokens import names_of
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ports.ledger import Tally
 
@@ -63,8 +64,9 @@ class SqlReading:
         after: str | None = None,
         limit: int = 500,
     ) -> list[CallRecord]:
-        ids = _ids(batch_id, state, outcome, _narrowed(phone, after), limit)
         with self._transactions.read() as connection:
+            names = None if phone is None else names_of(connection, phone)
+            ids = _ids(batch_id, state, outcome, _narrowed(names, after), limit)
             wanted = connection.execute(ids).scalars().all()
             return records(connection, wanted)
 
@@ -72,7 +74,9 @@ class SqlReading:
         return self._whole(_WHOLE.where(calls.c.call_id == call_id))
 
     def call_of(self, batch_id: str, phone: str) -> tuple[CallRecord, Cohort, Batch] | None:
-        return self._whole(_WHOLE.where(calls.c.phone == phone, calls.c.batch_id == batch_id))
+        with self._transactions.read() as connection:
+            named = calls.c.phone.in_(names_of(connection, phone))
+        return self._whole(_WHOLE.where(named, calls.c.batch_id == batch_id).order_by(calls.c.call_id.desc()).limit(1))
 
     def cohorts(self, batch_ids: Sequence[str]) -> dict[str, list[tuple[Cohort, bool]]]:
         c = calls.c
@@ -132,11 +136,12 @@ def _tally(counts: Mapping[str, int], last_minute: int) -> Tally:
     )
 
 
-def _narrowed(phone: str | None, after: str | None) -> list[Any]:
+def _narrowed(names: Sequence[str] | None, after: str | None) -> list[Any]:
+    """`names`: what a number is called here, its token among them."""
     c = calls.c
     where: list[Any] = []
-    if phone is not None:
-        where.append(c.phone == phone)
+    if names is not None:
+        where.append(c.phone.in_(names))
     if after is not None:
         where.append(c.call_id > after)
     return where
@@ -151,6 +156,8 @@ def _ids(batch_id: str | None, state: str | None, outcome: str | None, where: li
     if state is not None:
         where = [*where, _stands(state)]
     if batch_id is None:
+        # Calls whose batch was pruned are nobody's, and are about to go.
+        where = [*where, c.batch_id.in_(select(batches.c.batch_id))]
         return select(c.call_id).where(*where).order_by(c.call_id).limit(limit)
     where = [c.batch_id == batch_id, *where]
     if state is not None or outcome is not None:

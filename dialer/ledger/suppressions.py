@@ -14,7 +14,9 @@ from dialer.domain.call import Suppression
 from dialer.domain.states import CallState
 from dialer.ledger.columns import texts, words
 from dialer.ledger.tables import calls, suppressions
+from dialer.ledger.tokens import names_of, tokens_of
 from dialer.ledger.transactions import Transactions, now_of
+from dialer.ledger.upkeep_tables import erasures
 
 PAGE = 500
 #: Numbers of one look: a chunk of a load.
@@ -43,10 +45,10 @@ class SqlSuppressions:
         given = {"reason": upsert.excluded.reason, "until": upsert.excluded.until}
         upsert = upsert.on_conflict_do_update(index_elements=["phone", "workspace_id"], set_=given)
         with self._transactions.write() as connection:
-            now = now_of(connection)
+            now, erased = now_of(connection), _erased(connection, entries)
             rows = [
                 {
-                    "phone": entry.phone,
+                    "phone": erased.get(entry.phone, entry.phone),
                     "workspace_id": entry.workspace_id or FOR_ALL,
                     "reason": entry.reason,
                     "until": entry.until,
@@ -59,9 +61,10 @@ class SqlSuppressions:
 
     def remove(self, phone: str, workspace_id: str | None) -> bool:
         s = suppressions.c
-        gone = delete(suppressions).where(s.phone == phone, s.workspace_id == (workspace_id or FOR_ALL))
         with self._transactions.write() as connection:
-            return connection.execute(gone).rowcount == 1
+            named = s.phone.in_(names_of(connection, phone))
+            gone = delete(suppressions).where(named, s.workspace_id == (workspace_id or FOR_ALL))
+            return connection.execute(gone).rowcount > 0
 
     def of(self, phones: Iterable[str], workspace_id: str) -> Mapping[str, Suppression]:
         found: dict[str, Suppression] = {}
@@ -78,10 +81,11 @@ class SqlSuppressions:
         if workspace_id is not None:
             query = query.where(s.workspace_id == workspace_id)
         if phone is not None:
-            query = query.where(s.phone == phone)
+            with self._transactions.read() as connection:
+                query = query.where(s.phone.in_(names_of(connection, phone)))
         page = self._page(query)
         while page:
-            yield from map(suppression_of, page)
+            yield from (suppression_of(row, phone) for row in page)
             last = page[-1]
             page = self._page(query.where(tuple_(s.phone, s.workspace_id) > (last.phone, last.workspace_id)))
 
@@ -102,20 +106,33 @@ def strictest(connection: Connection, phone: str, workspace_id: str, now: dateti
 def in_force(connection: Connection, phones: Sequence[str], workspace_id: str, now: datetime) -> dict[str, Suppression]:
     """For each number the entry that lasts longest."""
     s = suppressions.c
+    # A single number is a claim's: one look less.
+    one = dict(zip(reversed(names_of(connection, phones[0])), phones, strict=False)) if len(phones) == 1 else None
+    numbers = tokens_of(connection, phones) if one is None else one
     query = _COLUMNS.where(
-        s.phone.op("IN", is_comparison=True)(texts(json.dumps(phones))),
+        s.phone.op("IN", is_comparison=True)(texts(json.dumps([*phones, *numbers]))),
         s.workspace_id.in_([FOR_ALL, workspace_id]),
         or_(s.until.is_(None), s.until > now),
     )
     found: dict[str, Suppression] = {}
-    for entry in map(suppression_of, connection.execute(query).all()):
+    for row in connection.execute(query).all():
+        entry = suppression_of(row, numbers.get(row.phone))
         if entry.phone not in found or _outlasts(entry, found[entry.phone]):
             found[entry.phone] = entry
     return found
 
 
-def suppression_of(row: Row[Any]) -> Suppression:
-    return Suppression(row.phone, row.reason, row.workspace_id or None, row.until, row.created_at)
+def suppression_of(row: Row[Any], phone: str | None = None) -> Suppression:
+    """`phone`: the number that was asked for, where the list has but its token."""
+    return Suppression(phone or row.phone, row.reason, row.workspace_id or None, row.until, row.created_at)
+
+
+def _erased(connection: Connection, entries: Sequence[Suppression]) -> dict[str, str]:
+    """Number to token, of numbers that were erased: they are not written down again."""
+    tokens = tokens_of(connection, [entry.phone for entry in entries])
+    wanted = erasures.c.token.op("IN", is_comparison=True)(texts(json.dumps(list(tokens))))
+    found = connection.execute(select(erasures.c.token).where(wanted)).scalars().all() if tokens else []
+    return {tokens[token]: token for token in found}
 
 
 def _outlasts(one: Suppression, other: Suppression) -> bool:

@@ -36,7 +36,7 @@ from dialer.domain.states import (
     StopKind,
 )
 from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices, Views
-from dialer.ports.upkeep import Alerts, Books, Overview, Retention
+from dialer.ports.upkeep import Alerts, Books, Erasure, Overview, Retention
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -743,6 +743,7 @@ class Ledger(Protocol):
     overview: Overview
     alerts: Alerts
     retention: Retention
+    erasure: Erasure
     books: Books
 
     @property

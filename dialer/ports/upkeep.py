@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from dialer.domain.report import Quarter
 from dialer.domain.states import CallState
-from dialer.domain.upkeep import Alert, AlertKind, Condition, Tiding
+from dialer.domain.upkeep import Alert, AlertKind, Condition, Erased, Tiding
 
 
 class Overview(Protocol):
@@ -122,3 +122,34 @@ class Archive(Protocol):
     def discard(self, name: str) -> None:
         """It was not pruned after all, or by somebody else."""
         ...
+
+    def erase(self, phone: str, forms: Sequence[str], token: str) -> int:
+        """As in the ledger: in every file in which it stands. How many; ArchiveUnwritable."""
+        ...
+
+
+class Erasure(Protocol):
+    """One number made unreadable. Each step is safe to repeat; `begin` first, `finish` last."""
+
+    def begin(self, phone: str) -> Erased:
+        """Its own rows, in one transaction under the barrier of everything: no claim is under way meanwhile.
+
+        Calls still to be dialed close `suppressed`; entries of the do-not-call list go on under the token.
+        CallUnderWay: nothing was done.
+        """
+        ...
+
+    def sweep(self, forms: Sequence[str], token: str, phone: str) -> Mapping[str, int]:
+        """Contacts of this number go; in the texts of others the token takes the place of every form of it. Rows by
+        table."""
+        ...
+
+    def sweep_calls(self, forms: Sequence[str], token: str, after: str | None, limit: int) -> tuple[int, str | None]:
+        """The same in what is kept of up to `limit` calls and their attempts; how many rows, and where to go on."""
+        ...
+
+    def left(self, forms: Sequence[str]) -> list[str]:
+        """Names in which it stands: table and column."""
+        ...
+
+    def finish(self, token: str) -> None: ...

@@ -173,13 +173,31 @@ RECURRENCE = (
     Running("recur.finished", copied=2),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """A prune of a batch of 1500 numbers ended: whether its batch is there still, and how many of its calls are."""
+
+    point: str
+    is_there: bool
+    left: int
+    turn: int = 1
+
+
+PRUNING = (
+    Pruning("prune.archived", is_there=True, left=1500),
+    Pruning("prune.sealed", is_there=False, left=1500),
+    Pruning("prune.emptied", is_there=False, left=500),
+    Pruning("prune.emptied", is_there=False, left=0, turn=2),
+)
+
 #: Each has a test of its own.
 ALONE = (
     *("drain.committed", "push.lane", "outbox.relayed", "balances.read", "balances.written", "recur.ended"),
     *("inbox.stored", "inbox.heeded", "notices.handed_out", "notice.sent"),
-    *("alerts.told", "prune.archived", "prune.sealed", "prune.emptied"),
+    *("alerts.told", "erase.begun"),
 )
 
 TABLE = frozenset(
-    [*ALONE, *(row.point for row in (*ONE_CALL, *LOADING, *TEST_CALLS, *TEMPLATES, *CONTROL, *RECURRENCE))]
+    [*ALONE, *(row.point for row in (*ONE_CALL, *LOADING, *TEST_CALLS, *TEMPLATES, *CONTROL, *RECURRENCE, *PRUNING))]
 )

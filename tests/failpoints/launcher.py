@@ -138,6 +138,10 @@ def prune(directory: str) -> None:
     Dialer().upkeep.prune(timedelta(days=90), Path(directory))
 
 
+def erase(phone: str) -> None:
+    Dialer().upkeep.erase(phone)
+
+
 def alarm() -> None:
     alerting.ring(_desk())
 
@@ -167,7 +171,7 @@ PARTS: dict[str, Callable[..., None]] = {
     for part in (
         *(load, test_call, say, drain, resolve, type_in, work, celery, ask, redial, relay, read_balances, lead),
         *(hear, heed, hand_out, tell),
-        *(alarm, prune),
+        *(alarm, prune, erase),
     )
 }
 

@@ -19,9 +19,21 @@ from dialer.coordination import keys
 from dialer.domain.states import CallState, CloseReason, StopKind
 from dialer.engine import alerting, rounds
 from dialer.ledger.tables import attempts, batches, calls, schedules
+from dialer.ledger.upkeep_tables import erasures
 from dialer.settings import load_settings
 from tests.failpoints.cases import NAME
-from tests.failpoints.fates import CONTROL, LOADING, RECURRENCE, TEMPLATES, TEST_CALLS, Loading, Running, Saying
+from tests.failpoints.fates import (
+    CONTROL,
+    LOADING,
+    PRUNING,
+    RECURRENCE,
+    TEMPLATES,
+    TEST_CALLS,
+    Loading,
+    Pruning,
+    Running,
+    Saying,
+)
 from tests.failpoints.scene import A_WHILE, WORKSPACE, Scene, phones, spec
 from tests.receiver import Receiver
 
@@ -311,42 +323,43 @@ def test_an_alert_whose_teller_ended_is_told_again_under_the_same_id(scene: Scen
     assert alerting.ring(watched) == []
 
 
-@pytest.mark.parametrize(
-    ("point", "turn", "is_there", "left"),
-    [
-        ("prune.archived", 1, True, 1500),
-        ("prune.sealed", 1, False, 1500),
-        ("prune.emptied", 1, False, 500),
-        ("prune.emptied", 2, False, 0),
-    ],
-)
+@pytest.mark.parametrize("row", PRUNING, ids=lambda row: f"{row.point}-{row.turn}")
 def test_a_prune_that_ended_is_gone_on_with_and_loses_nothing_that_counts(
-    point: str, turn: int, is_there: bool, left: int, scene: Scene, tmp_path: Path
+    row: Pruning, scene: Scene, tmp_path: Path
 ) -> None:
     batch_id = scene.load(phones(1500))
     scene.round()
-    scene.pass_time(A_WHILE)
-    scene.round()
     scene.dialer.terminate_batch(*NAME)
-    scene.round()
-    status = scene.dialer.status(batch_id)
+    status = scene.take_over(batch_id)
     assert status.counts["closed"] == 1500
     scene.pass_time(timedelta(days=91).total_seconds())
     today = datetime.now(UTC).date()
     days = WORKSPACE, today - timedelta(days=99), today, "Australia/Melbourne"
     before = scene.dialer.upkeep.report(*days)
-    assert before.totals.attempts == status.attempts > 50
+    assert before.totals.attempts == status.attempts > 20
     archive = tmp_path / "pruned"
-    scene.dies(point, "prune", str(archive), turn=turn)
-    assert (scene.desk.ledger.batches.get(batch_id) is not None) is is_there
-    assert scene.rows(calls) == left
+    scene.dies(row.point, "prune", str(archive), turn=row.turn)
+    assert (scene.desk.ledger.batches.get(batch_id) is not None) is row.is_there
+    assert scene.rows(calls) == row.left
     assert scene.dialer.upkeep.report(*days) == before
     receipt = scene.dialer.upkeep.prune(timedelta(days=90), archive)
-    assert (receipt.batches, receipt.calls) == (int(is_there), left)
+    assert (receipt.batches, receipt.calls) == (int(row.is_there), row.left)
     assert (scene.rows(calls), scene.rows(attempts), scene.desk.ledger.retention.unfinished()) == (0, 0, [])
     assert scene.dialer.upkeep.report(*days) == before
     [file] = [path for path in archive.rglob("*") if path.is_file()]
     assert len(gzip.decompress(file.read_bytes()).splitlines()) == 1501
+
+
+def test_an_erasure_that_ended_in_its_middle_is_done_when_it_is_repeated(scene: Scene) -> None:
+    [number] = phones(1)
+    batch_id = scene.load([number])
+    assert_reached(scene, scene.take_over(batch_id), 1)
+    scene.dies("erase.begun", "erase", number)
+    receipt = scene.dialer.upkeep.erase(number)
+    assert (receipt.calls, scene.rows(erasures)) == (0, 1)
+    assert scene.write(update(erasures).where(erasures.c.done_at.is_not(None)).values(done_at=None)) == 1
+    [call] = scene.dialer.calls(phone=number)
+    assert (call.phone, call.close_reason) == (receipt.token, CloseReason.REACHED)
 
 
 def a_template() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from dialer.domain.status import (
     ReconcileReport,
     ZoneWeek,
 )
-from dialer.domain.upkeep import DrainReceipt, PruneReceipt, SchemaStatus
+from dialer.domain.upkeep import DrainReceipt, ErasureReceipt, PruneReceipt, SchemaStatus
 from dialer.engine.trust import RestoreReport
 from dialer.errors import BatchUnknown, DialerError
 from dialer.facade import HoldReceipt
@@ -120,6 +120,23 @@ class FakeUpkeep:
     def prune(self, older: timedelta, into: Path, on_progress: Any) -> PruneReceipt:
         self._dialer._note("prune", (older, into))
         return PruneReceipt(batches=2, calls=1500, finished=1)
+
+    def erase(self, phone: str, archive: Path | None, on_progress: Any) -> ErasureReceipt:
+        self._dialer._note("erase", (phone, archive))
+        counts = {"calls": 2, "closed": 1, "attempts": 1, "suppressions": 0}
+        calls, left = (("main", "p-1"),), ("batches.batch_ref",)
+        elsewhere = {"contacts": 1}
+        is_suppressed = bool(self._dialer.entries)
+        return ErasureReceipt(
+            "#3fa",
+            NOON,
+            **counts,
+            elsewhere=elsewhere,
+            archives=1,
+            provider_calls=calls,
+            left=left,
+            is_suppressed=is_suppressed,
+        )
 
     def report(self, workspace_id: str, first: date, last: date, timezone: str) -> Report:
         self._dialer._note("report", (workspace_id, first, last, timezone))

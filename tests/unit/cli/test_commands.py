@@ -24,6 +24,7 @@ COMMANDS = [
     "drain undrain webhooks serve keys",
     "install-units",
     "drain undrain prune report webhooks",
+    "drain undrain prune erase report webhooks",
 ]
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dialer.domain.call import Suppression
 from dialer.domain.upkeep import PendingStep, SchemaStatus
-from tests.unit.cli.fake_dialer import BATCH_ID, FakeDialer, Shell, a_drain
+from dialer.errors import CallUnderWay
+from tests.unit.cli.fake_dialer import BATCH_ID, PHONE, FakeDialer, Shell, a_drain
 
 
 def test_a_drain_says_on_stderr_what_is_left_and_waits_for_it(shell: Shell, dialer: FakeDialer) -> None:
@@ -156,3 +158,42 @@ def test_a_report_wants_a_workspace_and_one_form(shell: Shell, dialer: FakeDiale
     assert shell("report", *DAYS).exit_code == 2
     assert shell("report", "--workspace", "acme", *DAYS, "--csv", "--json").exit_code == 2
     assert dialer.asked == []
+
+
+def test_erase_prints_a_receipt_without_the_number(shell: Shell, dialer: FakeDialer, tmp_path: Path) -> None:
+    dialer.entries = [Suppression(PHONE, "asked us")]
+    told = shell("erase", PHONE, "--archive", str(tmp_path), "--json")
+    assert json.loads(told.stdout) == {
+        "token": "#3fa", "at": "2026-11-23T01:00:00Z", "calls": 2, "closed": 1, "attempts": 1, "suppressions": 0,
+        "elsewhere": {"contacts": 1}, "archives": 1, "provider_calls": [["main", "p-1"]],
+        "left": ["batches.batch_ref"], "is_suppressed": True,
+    }  # fmt: skip
+    assert dialer.said("erase") == (PHONE, tmp_path)
+    shown = shell("erase", "02 7813 2035", "--country", "AU")
+    assert PHONE not in shown.stdout
+    assert "p-1" in shown.stdout
+    assert shown.stderr == "warning: it stands in a name, which stays: batches.batch_ref\n"
+    assert dialer.said("erase") == (PHONE, None)
+
+
+def test_erase_says_when_the_number_may_be_dialed_again(shell: Shell) -> None:
+    assert "`dialer suppress add` sees to that" in shell("erase", PHONE).stderr
+
+
+@pytest.mark.parametrize("words", [("erase",), ("erase", "12"), ("erase", PHONE, "--archive", "/nowhere/at/all")])
+def test_erase_wants_a_number_and_a_directory_that_is_there(
+    shell: Shell, dialer: FakeDialer, words: tuple[str, ...]
+) -> None:
+    told = shell(*words)
+    assert told.exit_code == 2
+    assert told.stderr.startswith("error: ")
+    assert dialer.asked == []
+
+
+def test_erase_refuses_in_a_line_while_a_call_is_under_way(shell: Shell, dialer: FakeDialer) -> None:
+    dialer.failing = CallUnderWay("a call to it is under way, repeat this when it is over: c-1")
+    told = shell("erase", PHONE)
+    assert (told.exit_code, told.stderr) == (
+        1,
+        "CALL_UNDER_WAY: a call to it is under way, repeat this when it is over: c-1\n",
+    )

@@ -1,0 +1,66 @@
+"""What stands for a number that was erased: made of it by a key of this ledger's own, and never made back.
+
+Whoever has the whole ledger, the key in it, can try out whether a number that he guesses was in it; whoever has a
+table, an export or an archive cannot.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, Connection, not_, select
+
+from dialer.ledger.columns import texts
+from dialer.ledger.tables import PHONE_CHARS, calls, ledger
+from dialer.ledger.upkeep_tables import erasures
+
+#: No number begins so.
+SIGN = "#"
+
+_keys: dict[str, bytes] = {}
+
+
+def key_of(connection: Connection) -> bytes:
+    """Read once by each process and ledger: it never changes."""
+    url = str(connection.engine.url)
+    if url not in _keys:
+        key: str | None = connection.execute(select(ledger.c.erasure_key)).scalar_one()
+        if key is None:
+            raise AssertionError("this ledger has no key for tokens: it was made by no migration")
+        _keys[url] = bytes.fromhex(key)
+    return _keys[url]
+
+
+def token_of(key: bytes, phone: str) -> str:
+    return SIGN + hmac.digest(key, phone.encode(), "sha256").hex()[: PHONE_CHARS - 1]
+
+
+def names_of(connection: Connection, phone: str) -> list[str]:
+    """What a number is called in this ledger: itself, and its token."""
+    return [phone, token_of(key_of(connection), phone)]
+
+
+def tokens_of(connection: Connection, phones: Iterable[str]) -> dict[str, str]:
+    """Token to number; empty where nothing was ever erased, which costs one look."""
+    if connection.execute(select(erasures.c.token).limit(1)).first() is None:
+        return {}
+    key = key_of(connection)
+    return {token_of(key, phone): phone for phone in phones}
+
+
+def known_by_token(connection: Connection, batch_id: str, phones: Sequence[str]) -> set[str]:
+    """Of these numbers those that were in the batch before they were erased."""
+    tokens = tokens_of(connection, phones)
+    if not tokens:
+        return set()
+    c = calls.c
+    wanted = c.phone.op("IN", is_comparison=True)(texts(json.dumps(list(tokens))))
+    found = connection.execute(select(c.phone).where(wanted, c.batch_id == batch_id)).scalars().all()
+    return {tokens[token] for token in found}
+
+
+def is_number() -> ColumnElement[bool]:
+    """Calls whose number was not erased: only these can ever be dialed again."""
+    return not_(calls.c.phone.startswith(SIGN, autoescape=True))
