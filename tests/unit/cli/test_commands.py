@@ -25,6 +25,8 @@ COMMANDS = [
     "install-units",
     "drain undrain prune report webhooks",
     "drain undrain prune erase report webhooks",
+    "webhooks serve keys",
+    "drain undrain prune erase report",
 ]
 
 
