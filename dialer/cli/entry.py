@@ -23,6 +23,7 @@ from dialer.cli import (
     setting_up,
     suppressing,
     units,
+    top,
     webhooks,
     windows,
 )
@@ -92,6 +93,7 @@ for name, command, panel in (
     ("test-call", loading.place_test_call, CALLS),
     ("calls", calls.calls, CALLS),
     ("explain", calls.explain, CALLS),
+    ("top", top.top, RUNNING),
     ("drain", draining.drain, CARE),
     ("undrain", draining.undrain, CARE),
     ("prune", retention.prune, CARE),

@@ -7,11 +7,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from dialer.archives import JsonlArchive
+from dialer.domain.glance import Glance
 from dialer.domain.report import Report
 from dialer.domain.upkeep import DrainReceipt, ErasureReceipt, PruneReceipt
 from dialer.engine import drain, erase, prune, report
 from dialer.engine.drain import OnDrain
 from dialer.engine.erase import OnSwept
+from dialer.engine.glance import glance
 from dialer.engine.prune import OnPruned
 from dialer.ports import Switchboard
 from dialer.ports.ledger import WorkerRow
@@ -55,6 +57,10 @@ class Upkeep:
         """Attempts, outcomes, minutes and credits by batch and day, both days included, as the zone's calendar has
         them (absent: `default_timezone`). Neither prune nor erase changes what it says. InvalidInput."""
         return report.report(self._desk, workspace_id, first, last, timezone)
+
+    def glance(self, workspace_id: str | None = None) -> Glance:
+        """The whole dialer at one moment, as `dialer top` shows it. Needs the ledger only."""
+        return glance(self._desk, workspace_id)
 
     def workers(self) -> list[WorkerRow]:
         """Every worker that ever beat and is not forgotten: its lanes, its version, and whether it is alive."""

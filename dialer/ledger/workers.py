@@ -81,4 +81,5 @@ def _worker_of(row: RowMapping, dead_after: timedelta) -> WorkerRow:
         beat_at=row[w.beat_at],
         is_alive=row[w.stopped_at] is None and row[w.beat_at] >= row["now"] - dead_after,
         revision=row[w.revision],
+        is_stopped=row[w.stopped_at] is not None,
     )

@@ -549,6 +549,8 @@ class WorkerRow:
     is_alive: bool
     #: the schema that its version was written for; None = a version that did not tell
     revision: str | None = None
+    #: it said itself that it stopped
+    is_stopped: bool = False
 
 
 class Workers(Protocol):

@@ -6,12 +6,23 @@ As in `dialer.ports.ledger`: each method one short transaction, LedgerUnreachabl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from dialer.domain.batch import Batch
 from dialer.domain.report import Quarter
-from dialer.domain.states import CallState
+from dialer.domain.states import CallState, Lane
 from dialer.domain.upkeep import Alert, AlertKind, Condition, Erased, Tiding
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who leads, and when it last ticked."""
+
+    holder: str | None
+    term: int
+    ticked_at: datetime | None
 
 
 class Overview(Protocol):
@@ -19,6 +30,16 @@ class Overview(Protocol):
 
     def in_flight(self) -> Mapping[CallState, int]:
         """Calls that are queued, dialing, in progress and unknown; every one of these states is a key."""
+        ...
+
+    def queued_by_lane(self) -> dict[Lane, int]: ...
+
+    def dialing_by_worker(self) -> dict[str, int]: ...
+
+    def lease(self) -> Lease: ...
+
+    def open_batches(self, workspace_id: str | None, limit: int) -> tuple[list[Batch], int]:
+        """Batches that are not over, those with calls in flight first, then the newest; and how many there are."""
         ...
 
 

@@ -26,7 +26,7 @@ COMMANDS = [
     "drain undrain prune report webhooks",
     "drain undrain prune erase report webhooks",
     "webhooks serve keys",
-    "drain undrain prune erase report",
+    "drain undrain prune erase report top",
 ]
 
 
