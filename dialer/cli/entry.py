@@ -22,8 +22,8 @@ from dialer.cli import (
     retention,
     setting_up,
     suppressing,
-    units,
     top,
+    units,
     webhooks,
     windows,
 )

@@ -216,10 +216,10 @@ def _styled(word: str) -> Text:
     return Text(word, STYLES.get(word, ""))
 
 
-def _number(value: float | None) -> str:
-    return (
-        "–" if value is None else f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
-    )
+def _number(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
 
 
 def _cut(line: Text) -> Text:

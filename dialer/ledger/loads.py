@@ -171,9 +171,10 @@ def add_calls(
         # Another load of this batch finished meanwhile; ours keeps it open.
         rewrite(connection, batch.batch_id, **reopening(batch), is_loading=True, load_id=load.load_id, is_drained=False)
     now = now_of(connection)
-    erased = known_by_token(connection, batch.batch_id, [call.phone for call in new])
-    known_before = sum(call.phone in erased for call in new)
-    new = [call for call in new if call.phone not in erased]
+    before = len(new)
+    if erased := known_by_token(connection, batch.batch_id, (call.phone for call in new)):
+        new = [call for call in new if call.phone not in erased]
+    known_before = before - len(new)
     numbers = cohort_ids(connection, batch, new, next_span, now)
     ids = transactions.ids.take(now, len(new))
     opened = CallState.WAITING if batch.terms.is_template else CallState.READY

@@ -18,6 +18,7 @@ from dialer.ledger.columns import clock, ids, texts
 from dialer.ledger.copying import copy_calls
 from dialer.ledger.backend import NEW_CALL_COLUMNS
 from dialer.ledger.columns import Instant, clock, quarter, texts
+from dialer.ledger.copying import copy_calls
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
 ALL_NAMESPACE, BATCH_NAMESPACE, MIGRATION_NAMESPACE = 0x6469616C, 0x6469616D, 0x6469616E

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, not_, select
 
@@ -50,7 +50,7 @@ def tokens_of(connection: Connection, phones: Iterable[str]) -> dict[str, str]:
     return {token_of(key, phone): phone for phone in phones}
 
 
-def known_by_token(connection: Connection, batch_id: str, phones: Sequence[str]) -> set[str]:
+def known_by_token(connection: Connection, batch_id: str, phones: Iterable[str]) -> set[str]:
     """Of these numbers those that were in the batch before they were erased."""
     tokens = tokens_of(connection, phones)
     if not tokens:

@@ -21,11 +21,7 @@ BATCH = "acme/agent-7/spring"
 COMMANDS = [
     "demo up init check migrate scheduler worker simulator load start pause resume terminate batches status windows",
     "test-call calls explain suppress requeue resolve reconcile accounts restored confirm-ledger agents contacts",
-    "drain undrain webhooks serve keys",
-    "install-units",
-    "drain undrain prune report webhooks",
-    "drain undrain prune erase report webhooks",
-    "webhooks serve keys",
+    "webhooks serve keys install-units",
     "drain undrain prune erase report top",
 ]
 
