@@ -74,6 +74,8 @@ class ids(FunctionElement[str]):  # noqa: N801  -- reads like a SQL function
     """As `texts`, of ids."""
 
     type = Id
+
+
 class quarter(FunctionElement[datetime]):  # noqa: N801  -- reads like a SQL function
     """The beginning of the quarter of an hour that an instant lies in; its SQL is the dialect modules'."""
 

@@ -14,10 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 from dialer.domain.call import ReadyHead
 from dialer.domain.states import Lane
 from dialer.ledger.backend import NewRows
-from dialer.ledger.columns import clock, ids, texts
-from dialer.ledger.copying import copy_calls
-from dialer.ledger.backend import NEW_CALL_COLUMNS
-from dialer.ledger.columns import Instant, clock, quarter, texts
+from dialer.ledger.columns import clock, ids, quarter, texts
 from dialer.ledger.copying import copy_calls
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
@@ -97,6 +94,8 @@ def _texts(element: Any, compiler: Any, **given: Any) -> str:
 def _ids(element: Any, compiler: Any, **given: Any) -> str:
     listed = compiler.process(element.clauses, **given)
     return f"(SELECT CAST(json_array_elements_text(CAST({listed} AS json)) AS uuid))"
+
+
 @compiles(quarter, "postgresql")
 def _quarter(element: Any, compiler: Any, **given: Any) -> str:
     instant = compiler.process(element.clauses, **given)

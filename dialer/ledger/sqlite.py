@@ -19,11 +19,7 @@ from sqlalchemy.pool import QueuePool
 from dialer.domain.call import ReadyHead
 from dialer.domain.states import CallState, CloseReason, Lane
 from dialer.ledger.backend import NEW_CALL_COLUMNS, NewRows
-from dialer.ledger.columns import as_text, clock, ids, texts
-from dialer.ledger.columns import Instant, as_text, clock, texts
-from dialer.domain.states import CallState, Lane
-from dialer.ledger.backend import NEW_CALL_COLUMNS
-from dialer.ledger.columns import Instant, as_text, clock, quarter, texts
+from dialer.ledger.columns import as_text, clock, ids, quarter, texts
 
 BUSY_SECONDS = 10.0
 COMMIT_TRIES = 3
