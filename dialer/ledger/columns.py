@@ -74,6 +74,7 @@ class ids(FunctionElement[str]):  # noqa: N801  -- reads like a SQL function
     """As `texts`, of ids."""
 
     type = Id
+    inherit_cache = True
 
 
 class quarter(FunctionElement[datetime]):  # noqa: N801  -- reads like a SQL function
