@@ -56,6 +56,9 @@ fix: .venv/dev-$(LOCKED) ## Format, and mend what the linter can mend
 bench: .venv/dev-$(LOCKED) ## Measure speed and memory, in two or three minutes; ARGS=--full: a million calls, half an hour, and docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
 
+soak: .venv/dev-$(LOCKED) ## Dial for half an hour and look whether anything grows: ARGS="--minutes 5 --pace 20"
+	@$(BIN)/python -m bench.soak $(ARGS)
+
 simulate: .venv/dev-$(LOCKED) ## Play 10,000 seeds of moves and faults against the promise; SEEDS=500 for fewer, SEED=123 for one again
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import NoReturn
 
 from dialer.errors import ConfigInvalid, DialerError
+from dialer.saying import say
 
 
 def refuse(error: DialerError) -> NoReturn:
     """2 where the configuration must be fixed, 1 where something else must."""
-    sys.stderr.write(f"{error}\n")
+    say(str(error))
     raise SystemExit(2 if isinstance(error, ConfigInvalid) else 1) from None

@@ -6,6 +6,7 @@ and tracebacks included.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
@@ -17,6 +18,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from dialer.domain.phone import mask
+from dialer.saying import finish
 from dialer.settings import is_debugging
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}(?![0-9])")
@@ -48,6 +50,7 @@ def set_up() -> None:
     root = logging.getLogger()
     root.handlers[:] = [stream]
     root.setLevel(level)
+    atexit.register(finish)
     logging.captureWarnings(True)  # as lines like all others
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +17,7 @@ from dialer.engine.rounds import ReleaseMemory
 from dialer.errors import DialerError
 from dialer.failpoints import reached
 from dialer.ports import Switchboard
+from dialer.saying import finish
 from dialer.settings import load_settings
 from workers import lines, logs, notify
 from workers.aside import Aside
@@ -170,6 +170,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     code = main()
-    sys.stderr.flush()
+    finish()
     # At once: a question that a provider has not answered yet may be cut off, for it is asked again.
     os._exit(code)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from dialer.cli.desk import Desk
 from dialer.cli.render import print_json, printable
 from dialer.errors import ConfigInvalid, DialerError, InvalidInput, LoadRefused
+from dialer.saying import say
 from dialer.settings import is_debugging
 
 FAILED, REFUSED = 1, 2
@@ -83,7 +84,7 @@ def lines_of(error: DialerError) -> list[str]:
 
 def complain(text: str) -> None:
     """One line on stderr, whatever is in the text."""
-    print(printable(text), file=sys.stderr)
+    say(printable(text))
 
 
 def _say(desk: Desk, error: DialerError) -> int:

@@ -9,9 +9,16 @@ import socket
 import sys
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
+from dialer.coordination.connection import ANSWER_SECONDS, client
+from dialer.errors import ConfigInvalid, DialerError
+from dialer.saying import say
+from workers.celery_app import app
+
 
 def _refuse(why, code):
-    sys.stderr.write(f"flower: {why}\n")
+    say(f"flower: {why}")
     raise SystemExit(code)
 
 
@@ -24,10 +31,8 @@ def _who_may_look():
         _refuse(f"{named}: cannot be read: {getattr(error, 'strerror', None) or error}", 2)
     name, _, password = told.partition(":")
     if not (name and password):
-        origin = (
-            f"{named}: expected one line" if named else "set FLOWER_BASIC_AUTH, or FLOWER_BASIC_AUTH_FILE to a file"
-        )
-        _refuse(f"{origin}, name:password", 2)
+        origin = named or "FLOWER_BASIC_AUTH, or a file that FLOWER_BASIC_AUTH_FILE names"
+        _refuse(f"{origin}: expected name:password", 2)
     return told
 
 
@@ -40,6 +45,17 @@ def _expect_a_free_port(address, port):
             probe.bind((address, port))
         except OSError as error:
             _refuse(f"cannot listen on {address}:{port}: {error.strerror or error}", 1)
+
+
+def _expect_redis():
+    """Flower itself would try again for ever, and look as if nothing ran."""
+    try:
+        with client(app.settings.redis_address(), ANSWER_SECONDS) as redis:
+            redis.ping()
+    except ConfigInvalid as error:
+        _refuse(error, 2)
+    except (DialerError, RedisError) as error:
+        _refuse(error if isinstance(error, DialerError) else f"REDIS_UNREACHABLE: {error}", 1)
 
 
 def _last(option, default):
@@ -57,4 +73,5 @@ max_tasks = 10_000  # in memory; the ledger keeps the history
 # The name tells the lane, the id which push of which call; its arguments would say the same again.
 tasks_columns = "name,uuid,state,received,started,runtime,worker"
 
+_expect_redis()
 _expect_a_free_port(_last("address", address), int(_last("port", port)))
