@@ -156,7 +156,7 @@ class BatchCallEdit(_Body):
         None, description=f"When it begins; past = due now. {_INSTANT}", examples=[1798758000000]
     )
     timezone: ZoneName | None = Field(
-        None, description="As the batch has it: it cannot change once there are tasks.", examples=["America/New_York"]
+        None, description="IANA; of a batch that has not begun.", examples=["America/New_York"]
     )
 
 

@@ -9,17 +9,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from dialer.domain.batch import Batch
+from dialer.domain.batch import Batch, CohortZones
 from dialer.domain.spec import BatchSpec
 from dialer.domain.states import BatchState
 from dialer.domain.view import BatchView, Edit, Stage
 from dialer.engine import control, ingest
+from dialer.engine.rows import zones_for
+from dialer.engine.spans import span_finder
 from dialer.engine.terms import DEFAULT_LIFE
 from dialer.errors import BatchBegun, FieldError, LoadRefused
 from dialer.ports import Switchboard
 
 #: A draft that nobody executes within this expires.
 DRAFT_LIFE = timedelta(days=366)
+#: A longer list keeps the timezone that it was loaded with.
+MOST_REZONED = 10_000
 _NOT_BEGUN = (Stage.DRAFT, Stage.SCHEDULED)
 
 
@@ -35,6 +39,8 @@ def edit(desk: Switchboard, view: BatchView, wanted: Edit) -> None:
     """LoadRefused, BatchBegun: nothing was changed."""
     _check(view, wanted)
     batch = view.batch
+    if wanted.timezone is not None and _moves(view, wanted):
+        _rezone(desk, batch, wanted.timezone)
     goes_back = view.stage is Stage.SCHEDULED and wanted.stage is Stage.DRAFT
     if goes_back and not desk.ledger.batches.unschedule(batch.batch_id):
         raise BatchBegun("the batch is paused, or has begun meanwhile: it cannot be a draft again")
@@ -60,10 +66,22 @@ def _check(view: BatchView, wanted: Edit) -> None:
         raise BatchBegun(f"the batch is {view.stage}: it cannot be changed any more")
     if view.stage is Stage.SENT and (wanted.starts_at is not None or wanted.stage not in (None, Stage.SENT)):
         raise BatchBegun("the batch is sent: only its name can be changed")
-    fixed = view.batch.terms.timezone
-    if wanted.timezone is not None and wanted.timezone != fixed:
-        message = f"is {fixed or 'that of each number'} since the batch was made, and cannot change"
+    if _moves(view, wanted) and (view.stage is Stage.SENT or view.progress.total > MOST_REZONED):
+        reason = "has begun" if view.stage is Stage.SENT else f"has more than {MOST_REZONED} calls"
+        message = f"is {view.batch.terms.timezone or 'that of each number'}, and cannot change: the batch {reason}"
         raise LoadRefused([FieldError("FIELD_FIXED", "timezone", wanted.timezone, message)])
+
+
+def _moves(view: BatchView, wanted: Edit) -> bool:
+    return wanted.timezone is not None and wanted.timezone != view.batch.terms.timezone
+
+
+def _rezone(desk: Switchboard, batch: Batch, timezone: str) -> None:
+    def zones_of(phone: str, own: str | None) -> CohortZones:
+        return zones_for(phone, own, timezone, desk.rules)
+
+    if not desk.ledger.batches.rezone(batch.batch_id, timezone, zones_of, span_finder(desk.rules)):
+        raise BatchBegun("the batch is paused, or has begun meanwhile: its timezone cannot change")
 
 
 def delete(desk: Switchboard, view: BatchView) -> None:

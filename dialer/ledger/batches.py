@@ -13,10 +13,12 @@ from dialer.ledger.columns import clock, word, words
 from dialer.ledger.loads import get, is_named, locked, resuming, rewrite
 from dialer.ledger.moves import close_dialable, dialing, has_open_call
 from dialer.ledger.outbox import add_words
+from dialer.ledger.rezoning import rezone
 from dialer.ledger.rows import batch_of, cohort_of
 from dialer.ledger.tables import UNDRAINED, attempts, batches, calls, cohorts, live
 from dialer.ledger.tallies import counts_of
 from dialer.ledger.transactions import Transactions, now_of
+from dialer.ports.ledger import NextSpan, ZonesOf
 
 #: Calls that a terminate closes itself; the sweep closes the rest.
 TERMINATE_CHUNK = 2000
@@ -97,6 +99,16 @@ class SqlBatches:
             if not is_ahead or _was_tried(connection, batch_id):
                 return False
             rewrite(connection, batch_id, state=BatchState.DRAFT.value)
+            return True
+
+    def rezone(self, batch_id: str, timezone: str, zones_of: ZonesOf, next_span: NextSpan) -> bool:
+        with self._transactions.write() as connection:
+            self._transactions.backend.exclude(connection, batch_id)
+            batch = locked(connection, batch_id)
+            is_ahead = batch.state is BatchState.ACTIVE and batch.terms.nbf > now_of(connection)
+            if not (batch.state is BatchState.DRAFT or is_ahead) or _was_tried(connection, batch_id):
+                return False
+            rezone(connection, batch, timezone, zones_of, next_span)
             return True
 
     def hide(self, batch_id: str) -> bool:

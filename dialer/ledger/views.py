@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal_column, or_, select
 
 from dialer.domain.states import BatchState, CallState, CloseReason, Lane
 from dialer.domain.view import (
@@ -54,20 +54,25 @@ class SqlViews:
 
     def call(self, workspace_id: str, call_id: str) -> CallView | None:
         with self._transactions.read() as connection:
-            where = [batches.c.workspace_id == workspace_id, calls.c.call_id == call_id]
-            return next(iter(_call_views(connection, where, 1)), None)
+            found = _call_views(connection, [call_id])
+        return next((view for view in found if view.batch.terms.name.workspace_id == workspace_id), None)
 
     def calls(self, wanted: CallQuery) -> list[CallView]:
         c, b = calls.c, batches.c
-        where: list[ColumnElement[bool]] = [b.workspace_id == wanted.workspace_id]
+        # Asked of each call, newest first, until there are enough: a join would read and sort all of the workspace's.
+        is_ours: Select[Any] = select(literal_column("1")).where(
+            b.batch_id == c.batch_id, b.workspace_id == wanted.workspace_id
+        )
         if wanted.agent_id is not None:
-            where.append(b.agent_id == wanted.agent_id)
+            is_ours = is_ours.where(b.agent_id == wanted.agent_id)
+        query = select(c.call_id).where(is_ours.correlate(calls).exists())
         if wanted.batch_id is not None:
-            where.append(c.batch_id == wanted.batch_id)
+            query = query.where(c.batch_id == wanted.batch_id)
         if wanted.status is not None:
-            where.append(_has_status(wanted.status))
+            query = query.where(_has_status(wanted.status))
         with self._transactions.read() as connection:
-            return _call_views(connection, where, wanted.limit)
+            found = connection.execute(query.order_by(c.call_id.desc()).limit(wanted.limit)).scalars().all()
+            return _call_views(connection, found)
 
     def _views(
         self, connection: Connection, where: Sequence[ColumnElement[bool]], wanted: BatchQuery | None = None
@@ -163,10 +168,11 @@ def _has_status(status: CallStatus) -> ColumnElement[bool]:
     return or_(*where)
 
 
-def _call_views(connection: Connection, where: Sequence[ColumnElement[bool]], limit: int) -> list[CallView]:
+def _call_views(connection: Connection, call_ids: Sequence[str]) -> list[CallView]:
+    """In this order; what is not there is left out."""
     c, b = calls.c, batches.c
     query: Any = select(batches, c.call_id, c.created_at.label("made_at"))
-    query = query.join_from(calls, batches, b.batch_id == c.batch_id).where(*where)
-    rows = connection.execute(query.order_by(c.call_id.desc()).limit(limit)).mappings().all()
-    found = {record.call_id: record for record in records(connection, [row[c.call_id] for row in rows])}
-    return [CallView(found[row[c.call_id]], batch_of(row), row["made_at"]) for row in rows]
+    query = query.join_from(calls, batches, b.batch_id == c.batch_id).where(c.call_id.in_(call_ids))
+    rows = {row[c.call_id]: row for row in connection.execute(query).mappings().all()}
+    found = {record.call_id: record for record in records(connection, call_ids)}
+    return [CallView(found[one], batch_of(rows[one]), rows[one]["made_at"]) for one in call_ids if one in rows]

@@ -44,6 +44,10 @@ NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
 Merge = Callable[[Batch | None, datetime], BatchTerms]
 
 
+#: The zones that gate a number, by the number and its own timezone; pure, given by the engine.
+ZonesOf = Callable[[str, str | None], CohortZones]
+
+
 @dataclass(frozen=True, slots=True)
 class OpenedLoad:
     """A load under way."""
@@ -133,6 +137,11 @@ class Batches(Protocol):
 
     def unschedule(self, batch_id: str) -> bool:
         """Back to a draft: an active batch before its nbf of which nothing was tried; False for any other."""
+        ...
+
+    def rezone(self, batch_id: str, timezone: str, zones_of: ZonesOf, next_span: NextSpan) -> bool:
+        """Change the timezone of a draft, or of an active batch before its nbf, of which nothing was tried; its calls
+        go to the cohorts of their zones. False for any other."""
         ...
 
     def hide(self, batch_id: str) -> bool:

@@ -7,14 +7,25 @@ from typing import Any
 
 import pytest
 
-from dialer.domain.batch import Batch, BatchName, BatchTerms
+from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones
 from dialer.domain.placement import Progress
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane, Outcome
 from dialer.domain.view import BatchQuery, BatchView, CallQuery, CallStatus, Stage, single_ref, status_of
 from dialer.ledger import SqlLedger
 from dialer.ledger.tables import batches, calls
 from dialer.ports.ledger import Recording
-from tests.contract.ledger.builders import DAY, FAR_OFF, HOUR, UNKNOWN, House, answer, new_calls, terms_of
+from tests.contract.ledger.builders import (
+    DAY,
+    FAR_OFF,
+    HOUR,
+    PERTH,
+    UNKNOWN,
+    House,
+    always_open,
+    answer,
+    new_calls,
+    terms_of,
+)
 
 HANDED_OFF = Recording(CallState.CLOSED, AttemptState.HANDED_OFF, CloseReason.HANDED_OFF)
 
@@ -196,3 +207,31 @@ def test_a_deleted_batch_that_is_loaded_again_is_shown_again(house: House, ledge
     ledger.batches.hide(over.batch_id)
     house.load(terms_of("over"))
     assert refs(ledger) == ["over"]
+
+
+def test_calls_go_to_the_cohorts_of_their_zones_by_a_new_timezone(house: House, ledger: SqlLedger) -> None:
+    mine = [*new_calls(2), *new_calls(1, first=2, timezone="Australia/Perth", zones=PERTH)]
+    draft = house.load(terms_of("draft", timezone="Australia/Melbourne"), mine, draft=True)
+    paris = CohortZones(("Europe/Paris",))
+
+    def zones_of(phone: str, own: str | None) -> CohortZones:
+        return PERTH if own else paris
+
+    assert ledger.batches.rezone(draft.batch_id, "Europe/Paris", zones_of, always_open)
+    kept = ledger.batches.get(draft.batch_id)
+    assert kept is not None
+    assert kept.terms.timezone == "Europe/Paris"
+    found = [ledger.reading.call(record.call_id) for record in ledger.reading.calls(draft.batch_id)]
+    assert [each[1].zones for each in found if each] == [paris, paris, PERTH]
+    assert all(each[1].span for each in found if each)
+
+
+def test_the_timezone_of_what_was_tried_or_has_begun_stays(house: House, ledger: SqlLedger) -> None:
+    def zones_of(phone: str, own: str | None) -> CohortZones:
+        raise AssertionError("nobody asked")
+
+    begun = house.load(terms_of("begun"))
+    assert not ledger.batches.rezone(begun.batch_id, "Europe/Paris", zones_of, always_open)
+    house.claim()
+    house.rewrite(batches, batches.c.batch_id == begun.batch_id, nbf=ledger.now() + DAY)
+    assert not ledger.batches.rezone(begun.batch_id, "Europe/Paris", zones_of, always_open)

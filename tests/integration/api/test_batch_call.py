@@ -193,10 +193,11 @@ def test_a_batch_that_has_not_begun_is_changed(served: Served) -> None:
     assert (told["name"], told["scheduled_timestamp"], told["status"]) == ("Q2", ahead, "scheduled")
     assert ask(served, "PATCH", path, json={"status": "draft"}).json()["data"]["status"] == "draft"
     assert ask(served, "PATCH", path, json={"timezone": "America/New_York"}).status_code == 200
-    code, message = refused(ask(served, "PATCH", path, json={"timezone": "Europe/Paris"}))
-    assert code == "FIELD_FIXED"
-    assert message.startswith("timezone: is America/New_York since the batch was made")
+    assert ask(served, "PATCH", path, json={"timezone": "Europe/Paris"}).json()["data"]["timezone"] == "Europe/Paris"
     assert ask(served, "PATCH", path, json={"status": "sent"}).json()["data"]["status"] == "sent"
+    code, message = refused(ask(served, "PATCH", path, json={"timezone": "Europe/Rome"}))
+    assert code == "FIELD_FIXED"
+    assert message.startswith("timezone: is Europe/Paris, and cannot change: the batch has begun")
     assert refused(ask(served, "PATCH", path, json={"status": "draft"}))[0] == "BATCH_BEGUN"
     assert ask(served, "PATCH", path, json={}).json()["data"]["name"] == "Q2"
 

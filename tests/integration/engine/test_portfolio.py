@@ -249,11 +249,33 @@ def test_of_a_batch_that_has_begun_only_the_name_can_be_changed(rig: Rig, ours: 
         ours.edit(batch_id, Edit(name="Summer"))
 
 
-def test_a_timezone_cannot_be_changed(rig: Rig, ours: Portfolio) -> None:
-    view, _ = ours.add_batch(spec(status="draft"), rows(phone(0)))
-    with pytest.raises(LoadRefused, match="FIELD_FIXED: timezone"):
+def test_a_timezone_changes_before_a_batch_begins_and_its_numbers_wait_for_the_new_clock(
+    rig: Rig, ours: Portfolio
+) -> None:
+    hours = ["*|0900-1700"]  # it is 11:00 in Melbourne, and midnight in London
+    given = spec(status="draft", timezone="Australia/Melbourne", calling_hours=hours)
+    view, _ = ours.add_batch(given, [*rows(*phones(3)), CallSpec(phone=phone(3), timezone="Australia/Perth")])
+    moved = ours.edit(view.batch.batch_id, Edit(timezone="Europe/London", stage=Stage.SENT))
+    assert moved.batch.terms.timezone == "Europe/London"
+    rig.step()
+    assert rig.placed == []
+    rig.later(2 * HOUR)  # Perth, its own, has opened
+    rig.step()
+    assert rig.placed == [phone(3)]
+    rig.later(8 * HOUR)
+    rig.step()
+    assert sorted(rig.placed) == phones(4)
+
+
+def test_the_timezone_of_a_batch_that_has_begun_stays(rig: Rig, ours: Portfolio) -> None:
+    view, _ = ours.add_batch(spec(), rows(phone(0)))
+    with pytest.raises(LoadRefused, match=r"FIELD_FIXED: timezone.*has begun"):
         ours.edit(view.batch.batch_id, Edit(name="Winter", timezone="Europe/Paris"))
     assert ours.batch(view.batch.batch_id).name == "b1"
+    scheduled, _ = ours.add_batch(spec("b2", **window_from(rig.now + DAY, rig.now)), rows(phone(0)))
+    rig.pause(scheduled.batch)
+    with pytest.raises(BatchBegun, match="is paused"):
+        ours.edit(scheduled.batch.batch_id, Edit(timezone="Europe/Paris"))
 
 
 def test_only_a_draft_or_a_batch_that_is_over_can_be_deleted(rig: Rig, ours: Portfolio) -> None:
