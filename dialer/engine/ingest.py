@@ -14,6 +14,7 @@ import phonenumbers
 
 from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones
 from dialer.domain.call import NewCall
+from dialer.domain.client import Agent
 from dialer.domain.gate import timetable
 from dialer.domain.receipt import LoadReceipt, Rejection
 from dialer.domain.spec import BatchSpec, TestCallSpec
@@ -221,11 +222,8 @@ def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, b
     """A call in a batch of its own on the test lane: its batch, its call id, and whether it is new."""
     ref = spec.batch_ref or f"test-{uuid.uuid4()}"
     name = BatchName(spec.workspace_id, spec.agent_id, ref)
-    call = _test_row(desk, spec)
-    if (open_already := desk.ledger.batches.open_test(name, call.phone)) is not None:
-        return _finished(desk, *open_already)
-
     agent = desk.ledger.agents.find(spec.workspace_id, spec.agent_id)
+    call = _test_row(desk, spec, name, agent)
 
     def merge(_: Batch | None, now: datetime) -> BatchTerms:
         terms = test_terms(spec, name, call.phone, desk, agent, now)
@@ -233,27 +231,29 @@ def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, b
             raise LoadRefused([FieldError("NEVER_OPEN", "phone", spec.phone, _never_open(call.zones))])
         return terms
 
-    opened = desk.ledger.loads.open(None, merge, span_finder(desk.rules), resume=False)
-    reached("test_call.opened")
-    work = Load(desk, opened, RowReader(desk.rules, opened.batch.terms.timezone))
-    work.write({call.phone: replace(call, lane=Lane.TEST, max_retries=0)})
-    reached("test_call.written")
-    batch = desk.ledger.loads.finish(opened)
-    reached("test_call.finished")
+    entry = desk.ledger.suppressions.of([call.phone], spec.workspace_id).get(call.phone)
+    is_suppressed = entry is not None and entry.until is None
+    wanted = replace(call, lane=Lane.TEST, max_retries=0, is_suppressed=is_suppressed)
+    loaded = desk.ledger.loads.test_call(name, merge, wanted, span_finder(desk.rules))
+    reached("test_call.loaded")
     wake(desk)
-    [record] = desk.ledger.reading.calls(batch.batch_id, limit=1)
-    return batch, record.call_id, True
+    return loaded
 
 
-def _finished(desk: Switchboard, batch: Batch, call_id: str) -> tuple[Batch, str, bool]:
-    """A test call that is open already; whoever loaded it may have died between its row and its end."""
-    if not batch.is_loaded:
-        batch = desk.ledger.loads.finish(OpenedLoad("", batch, created=False, changed=()))
-        wake(desk)
-    return batch, call_id, False
+def _test_row(desk: Switchboard, spec: TestCallSpec, name: BatchName, agent: Agent | None) -> NewCall:
+    """LoadRefused says all that is wrong, with its number and with its terms."""
+    try:
+        return _one_row(desk, spec)
+    except LoadRefused as refused:
+        try:
+            test_terms(spec, name, "", desk, agent, desk.ledger.now())
+        except LoadRefused as further:
+            known = {error.field for error in refused.errors} | {"ignore_hours"}
+            refused.errors.extend(error for error in further.errors if error.field not in known)
+        raise LoadRefused(refused.errors) from None
 
 
-def _test_row(desk: Switchboard, spec: TestCallSpec) -> NewCall:
+def _one_row(desk: Switchboard, spec: TestCallSpec) -> NewCall:
     if spec.phone is None:
         raise LoadRefused([FieldError("FIELD_MISSING", "phone", None, "expected a number in E.164, got nothing")])
     row = {"phone": spec.phone, "variables": spec.variables, "timezone": spec.timezone}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select, update
 
 from dialer.domain.batch import Batch, BatchName, Cohort
-from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane
+from dialer.domain.states import AttemptState, BatchState, CloseReason, Lane
 from dialer.errors import BatchUnknown
 from dialer.ledger.columns import clock, word, words
 from dialer.ledger.loads import get, is_named, locked, resuming, rewrite
@@ -154,19 +154,6 @@ class SqlBatches:
         query = select(batches).where(UNDRAINED, was_controlled | halted).order_by(b.batch_id)
         with self._transactions.read() as connection:
             return [batch_of(row) for row in connection.execute(query).mappings().all()]
-
-    def open_test(self, name: BatchName, phone: str) -> tuple[Batch, str] | None:
-        query = (
-            select(batches, calls.c.call_id)
-            .join_from(batches, calls, calls.c.batch_id == batches.c.batch_id)
-            .where(*is_named(name), batches.c.lane == word(Lane.TEST))
-            .where(calls.c.phone == phone, calls.c.state != word(CallState.CLOSED))
-            .order_by(batches.c.batch_id.desc())
-            .limit(1)
-        )
-        with self._transactions.read() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else (batch_of(row), row[calls.c.call_id])
 
     def page(
         self, workspace_id: str | None = None, state: str | None = None, after: str | None = None, limit: int = 500

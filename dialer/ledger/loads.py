@@ -33,17 +33,17 @@ PHONES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """One `open`, as asked for."""
 
     name: BatchName | None
     merge: Merge
     next_span: NextSpan
-    resume: bool | Literal["user"]
-    draft: bool
-    begin: bool
-    template_id: str | None
-    occurrence: str | None
+    resume: bool | Literal["user"] = False
+    draft: bool = False
+    begin: bool = False
+    template_id: str | None = None
+    occurrence: str | None = None
 
 
 class SqlLoads:
@@ -64,7 +64,7 @@ class SqlLoads:
         template_id: str | None = None,
         occurrence: str | None = None,
     ) -> OpenedLoad:
-        wanted = _Wanted(name, merge, next_span, resume, draft, begin, template_id, occurrence)
+        wanted = Wanted(name, merge, next_span, resume, draft, begin, template_id, occurrence)
         for left in reversed(range(OPEN_TRIES)):
             try:
                 with self._transactions.write() as connection:
@@ -84,53 +84,34 @@ class SqlLoads:
     def finish(self, load: OpenedLoad) -> Batch:
         with self._transactions.write() as connection:
             self._transactions.backend.exclude(connection, load.batch.batch_id)
-            batch = locked(connection, load.batch.batch_id)
-            now = now_of(connection)
-            columns: dict[str, Any] = {"is_loaded": True}
-            # A test call has one row, and its load is over once that is in, whoever says so.
-            if batch.terms.is_test or loading(connection, batch.batch_id) == load.load_id:
-                columns |= {"is_loading": False, "load_id": None}
-            rewrite(connection, batch.batch_id, **columns)
-            complete_if_over(connection, replace(batch, **{k: v for k, v in columns.items() if k != "load_id"}), now)
-            return locked(connection, batch.batch_id)
+            return finish(connection, load)
 
-    def _open(self, connection: Connection, wanted: _Wanted) -> OpenedLoad:
+    def test_call(self, name: BatchName, merge: Merge, call: NewCall, next_span: NextSpan) -> tuple[Batch, str, bool]:
+        wanted = Wanted(None, merge, next_span)
+        with self._transactions.write() as connection:
+            # Nobody else of the same name and number is between his look and his row.
+            self._transactions.backend.exclude(connection, f"{name}/{call.phone}")
+            known = open_test(connection, name, call.phone)
+            if known is not None:
+                return (*known, False)
+            load = create(connection, self._transactions, wanted, self._transactions.ids.take(now_of(connection))[0])
+            add_calls(connection, self._transactions, load, [call], next_span)
+            batch = finish(connection, load)
+            only = select(calls.c.call_id).where(calls.c.batch_id == batch.batch_id)
+            return batch, connection.execute(only).scalar_one(), True
+
+    def _open(self, connection: Connection, wanted: Wanted) -> OpenedLoad:
         load_id = self._transactions.ids.take(now_of(connection))[0]
         found = find_run(connection, wanted.template_id, wanted.occurrence)
         if found is not None:
             return self._reopen_run(connection, found, load_id)
         found = find(connection, wanted.name)
         if found is None:
-            return self._create(connection, wanted, load_id)
+            return create(connection, self._transactions, wanted, load_id)
         self._transactions.backend.exclude(connection, found)
         return self._merge(connection, locked(connection, found), wanted, load_id)
 
-    def _create(self, connection: Connection, wanted: _Wanted, load_id: str) -> OpenedLoad:
-        now = now_of(connection)
-        terms = wanted.merge(None, now)
-        if wanted.name is not None and was_terminated(connection, wanted.name):
-            raise BatchTerminated
-        batch_id = self._transactions.ids.take(now)[0]
-        state = BatchState.DRAFT if wanted.draft else BatchState.ACTIVE
-        connection.execute(
-            insert(batches).values(
-                **columns_of(terms),
-                batch_id=batch_id,
-                state=state.value,
-                control_seq=0,
-                rejections=0,
-                load_id=load_id,
-                is_loading=True,
-                is_loaded=False,
-                is_drained=False,
-                template_id=wanted.template_id,
-                occurrence=wanted.occurrence,
-                created_at=now,
-            )
-        )
-        return OpenedLoad(load_id, locked(connection, batch_id), created=True, changed=())
-
-    def _merge(self, connection: Connection, batch: Batch, wanted: _Wanted, load_id: str) -> OpenedLoad:
+    def _merge(self, connection: Connection, batch: Batch, wanted: Wanted, load_id: str) -> OpenedLoad:
         now = now_of(connection)
         terms = wanted.merge(batch, now)
         if batch.state is BatchState.TERMINATED:
@@ -152,6 +133,45 @@ class SqlLoads:
         if not batch.is_loaded and batch.state is not BatchState.TERMINATED:
             rewrite(connection, batch_id, is_loading=True, load_id=load_id)
         return OpenedLoad(load_id, locked(connection, batch_id), created=False, changed=())
+
+
+def create(connection: Connection, transactions: Transactions, wanted: Wanted, load_id: str) -> OpenedLoad:
+    now = now_of(connection)
+    terms = wanted.merge(None, now)
+    if wanted.name is not None and was_terminated(connection, wanted.name):
+        raise BatchTerminated
+    batch_id = transactions.ids.take(now)[0]
+    state = BatchState.DRAFT if wanted.draft else BatchState.ACTIVE
+    connection.execute(
+        insert(batches).values(
+            **columns_of(terms),
+            batch_id=batch_id,
+            state=state.value,
+            control_seq=0,
+            rejections=0,
+            load_id=load_id,
+            is_loading=True,
+            is_loaded=False,
+            is_drained=False,
+            template_id=wanted.template_id,
+            occurrence=wanted.occurrence,
+            created_at=now,
+        )
+    )
+    return OpenedLoad(load_id, locked(connection, batch_id), created=True, changed=())
+
+
+def finish(connection: Connection, load: OpenedLoad) -> Batch:
+    """Under the batch's exclusive barrier."""
+    batch = locked(connection, load.batch.batch_id)
+    now = now_of(connection)
+    columns: dict[str, Any] = {"is_loaded": True}
+    # A test call has one row, and its load is over once that is in, whoever says so.
+    if batch.terms.is_test or loading(connection, batch.batch_id) == load.load_id:
+        columns |= {"is_loading": False, "load_id": None}
+    rewrite(connection, batch.batch_id, **columns)
+    complete_if_over(connection, replace(batch, **{k: v for k, v in columns.items() if k != "load_id"}), now)
+    return locked(connection, batch.batch_id)
 
 
 def add_calls(
@@ -251,6 +271,20 @@ def was_terminated(connection: Connection, name: BatchName) -> bool:
 def is_named(name: BatchName) -> tuple[Any, ...]:
     b = batches.c
     return b.workspace_id == name.workspace_id, b.agent_id == name.agent_id, b.batch_ref == name.batch_ref
+
+
+def open_test(connection: Connection, name: BatchName, phone: str) -> tuple[Batch, str] | None:
+    """A test call to this number under this name that is not closed yet: its batch and call id."""
+    query = (
+        select(batches, calls.c.call_id)
+        .join_from(batches, calls, calls.c.batch_id == batches.c.batch_id)
+        .where(*is_named(name), batches.c.lane == word(Lane.TEST))
+        .where(calls.c.phone == phone, calls.c.state != word(CallState.CLOSED))
+        .order_by(batches.c.batch_id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else (batch_of(row), row[calls.c.call_id])
 
 
 def find_run(connection: Connection, template_id: str | None, occurrence: str | None) -> str | None:

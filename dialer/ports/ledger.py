@@ -103,6 +103,11 @@ class Loads(Protocol):
         """The last row is in: dialing may begin; an empty batch completes at once."""
         ...
 
+    def test_call(self, name: BatchName, merge: Merge, call: NewCall, next_span: NextSpan) -> tuple[Batch, str, bool]:
+        """One call in a batch of its own, in one commit: its batch, its call id, and whether it is new. While one to
+        the same number under the same name is open, that one, however many ask at once."""
+        ...
+
 
 class Batches(Protocol):
     """Whole batches: found, controlled, completed."""
@@ -163,10 +168,6 @@ class Batches(Protocol):
     def controlled(self) -> list[Batch]:
         """Batches whose signal Redis must carry: paused ones, active ones that were ever controlled, and terminated
         ones with a call not closed yet."""
-        ...
-
-    def open_test(self, name: BatchName, phone: str) -> tuple[Batch, str] | None:
-        """A test call to this number under this name that is not closed yet: its batch and call id."""
         ...
 
     def page(

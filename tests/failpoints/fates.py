@@ -132,11 +132,7 @@ LOADING = (
     Loading("ingest.finished", known=3, is_loaded=True),
 )
 #: The one number of a test call: calls in the ledger.
-TEST_CALLS = (
-    Loading("test_call.opened", known=0),
-    Loading("test_call.written", known=1),
-    Loading("test_call.finished", known=1, is_loaded=True),
-)
+TEST_CALLS = (Loading("test_call.loaded", known=1, is_loaded=True),)
 TEMPLATES = (Loading("ingest.planned", known=2), Loading("ingest.finished", known=2, is_loaded=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, select
 
-from dialer.domain.batch import BatchTerms, CohortZones
+from dialer.domain.batch import Batch, BatchTerms, CohortZones
 from dialer.domain.states import BatchState, CallState, CloseReason, Lane
 from dialer.errors import BatchTerminated, LedgerUnreachable, LoadRefused
 from dialer.ledger import SqlLedger, open_ledger
@@ -259,11 +260,24 @@ def test_every_test_call_is_a_batch_of_its_own_beside_a_batch_of_that_name(house
     second = house.load(terms_of(lane=Lane.TEST), calls=new_calls(first=7))
     assert len({ordinary.batch_id, first.batch_id, second.batch_id}) == 3
     assert ledger.batches.find(name_of()) == ordinary
-    found = ledger.batches.open_test(name_of(), phone_of(7))
-    assert found is not None
-    assert found == (second, house.only_call(second).call_id)
+    assert ask_for_test_call(ledger, 7) == (second, house.only_call(second).call_id, False)
     ledger.batches.control(second.batch_id, BatchState.TERMINATED, "", "user")
-    assert ledger.batches.open_test(name_of(), phone_of(7)) is None
+    third, call_id, is_new = ask_for_test_call(ledger, 7)
+    assert (third.is_loaded, house.only_call(third).call_id, is_new) == (True, call_id, True)
+    assert third.batch_id not in {ordinary.batch_id, first.batch_id, second.batch_id}
+
+
+def test_of_many_who_ask_for_the_same_test_call_at_once_one_makes_it(ledger: SqlLedger) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: ask_for_test_call(ledger, 7), range(8)))
+    assert len({call_id for _, call_id, _ in made}) == 1
+    assert [is_new for _, _, is_new in made].count(True) == 1
+    assert len(ledger.batches.page()) == 1
+
+
+def ask_for_test_call(ledger: SqlLedger, index: int) -> tuple[Batch, str, bool]:
+    [call] = new_calls(first=index, lane=Lane.TEST)
+    return ledger.loads.test_call(name_of(), lambda _, now: terms_of(lane=Lane.TEST), call, always_open)
 
 
 def test_a_name_that_only_test_calls_have_means_the_newest(house: House, ledger: SqlLedger) -> None:

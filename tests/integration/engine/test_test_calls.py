@@ -82,6 +82,13 @@ def test_while_one_is_open_the_same_one_is_returned(rig: Rig) -> None:
     assert rig.placed == [TESTED, TESTED]
 
 
+def test_all_that_is_wrong_with_one_is_said_at_once(rig: Rig) -> None:
+    with pytest.raises(LoadRefused) as refused:
+        a_test_call(rig, phone="1", provider="nobody", exp=rig.now - HOUR, nbf=rig.now - 2 * HOUR)
+    assert [error.code for error in refused.value.errors] == ["PHONE_NOT_E164", "PROVIDER_UNKNOWN", "WINDOW_PAST"]
+    assert rig.dialer.batches() == []
+
+
 def test_another_number_under_the_same_ref_is_another_call(rig: Rig) -> None:
     assert a_test_call(rig, batch_ref="try").call_id != a_test_call(rig, batch_ref="try", phone=phone(1)).call_id
 
