@@ -25,7 +25,10 @@ STYLES = {
     "alive": "green",
     "silent": "red",
 }
+#: Its head, and a line that says how many more there are.
 _LINES_OF_A_SECTION = 2
+#: Of a batch, where there is no room for a table.
+_NAME = 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,13 @@ class Room:
 
 def frame(record: dict[str, Any], room: Room) -> RenderableType:
     """A Glance as JSON, drawn."""
-    head = [_clock(record), _flight(record), *_wrong(record, room)]
+    head = [_clock(record), _flight(record), _lanes(record), *_halted(record), *_wrong(record, room)]
     left = max(0, room.height - len(head))
     accounts = _accounts(record, room, _share(left, 4))
     workers = _workers(record, room, _share(left, 5))
-    used = len(head) + _height(accounts) + _height(workers)
-    batches = _batches(record, room, max(1, room.height - used - _LINES_OF_A_SECTION))
-    return Group(*head, *(each for each in (accounts, workers, batches) if each is not None))
+    left -= _height(accounts) + _height(workers) + _LINES_OF_A_SECTION
+    batches = _batches_wide(record, max(1, left)) if room.is_wide else _batches(record, max(1, left))
+    return Group(*head, *(each for each in (accounts, workers, *batches) if each is not None))
 
 
 def _share(left: int, parts: int) -> int:
@@ -65,25 +68,30 @@ def _clock(record: dict[str, Any]) -> Text:
     if record["is_ticking"]:
         line.append("scheduler ok", "green").append(f" {record['last_tick_seconds']:.0f} s ago  ")
     else:
-        line.append("scheduler NONE  ", "bold red")
-    line.append(
-        "redis ok" if record["redis"] is None else "redis FAILED", "green" if record["redis"] is None else "bold red"
-    )
-    if record["drained_since"]:
-        line.append("  DRAINED", "bold yellow")
-    for held in record["held"]:
-        line.append(f"  HELD {printable(held)}", "bold yellow")
-    return _cut(line)
+        line.append("scheduler NONE", "bold red").append("  ")
+    is_well = record["redis"] is None
+    return _cut(line.append("redis ok" if is_well else "redis FAILED", "green" if is_well else "bold red"))
 
 
 def _flight(record: dict[str, Any]) -> Text:
     counts = record["in_flight"]
     words = f"{counts['queued']:,} queued  {counts['dialing']:,} dialing  {counts['in_progress']:,} in progress  "
-    line = Text.assemble(words, (f"{counts['unknown']:,} unknown", "yellow" if counts["unknown"] else ""), "  lanes ")
+    return _cut(Text.assemble(words, (f"{counts['unknown']:,} unknown", "yellow" if counts["unknown"] else "")))
+
+
+def _lanes(record: dict[str, Any]) -> Text:
+    line = Text("lanes: queued/workers ")
     for lane in record["lanes"]:
-        style = "red" if lane["queued"] and not lane["workers"] else "" if lane["workers"] else "dim"
-        line.append(f"{lane['lane']} {lane['queued']}/{lane['workers']}w ", style)
+        style = "bold red" if lane["queued"] and not lane["workers"] else "" if lane["workers"] else "dim"
+        line.append(f" {lane['lane']} {lane['queued']}/{lane['workers']} ", style)
     return _cut(line)
+
+
+def _halted(record: dict[str, Any]) -> list[Text]:
+    """What somebody has halted on purpose."""
+    words = ["drained"] if record["drained_since"] else []
+    words += [f"held: {printable(held)}" for held in record["held"]]
+    return [_cut(Text(f"= {'; '.join(words)}", "bold yellow"))] if words else []
 
 
 def _wrong(record: dict[str, Any], room: Room) -> list[Text]:
@@ -108,7 +116,7 @@ def _accounts(record: dict[str, Any], room: Room, most: int) -> Table | None:
     rows = []
     for each in record["accounts"]:
         balance = [] if not room.is_wide else [_number(each["balance"])]
-        why = "held (`dialer pause`)" if each["held"] else each["reason"] or ""
+        why = "held (`dialer pause`)" if each["held"] else each["reason"] or _unregistered(each)
         channels = f"{each['in_use']}/{each['channels']}"
         rows.append(
             [
@@ -124,6 +132,10 @@ def _accounts(record: dict[str, Any], room: Room, most: int) -> Table | None:
     # The most in need of a look first.
     rows.sort(key=lambda row: str(row[1]) == "open")
     return _filled(made, rows, most)
+
+
+def _unregistered(each: dict[str, Any]) -> str:
+    return "waits for a scheduler to register it" if each["state"] == "stopped" else ""
 
 
 def _workers(record: dict[str, Any], room: Room, most: int) -> Table | None:
@@ -143,41 +155,67 @@ def _workers(record: dict[str, Any], room: Room, most: int) -> Table | None:
     return _filled(made, rows, most)
 
 
-def _batches(record: dict[str, Any], room: Room, most: int) -> Table | None:
-    columns: list[tuple[str, int | None]] = [("BATCH", 24), ("STATE", 9), ("#DONE", 5), ("#CALLS", 9), ("#/MIN", 6)]
-    if room.is_wide:
-        columns = [
-            ("BATCH", 44),
-            ("STATE", 10),
-            ("DONE", 12),
-            ("#CALLS", 11),
-            ("#/MIN", 7),
-            ("#FLIGHT", 7),
-            ("#UNKNOWN", 8),
-        ]
-    made = _section(*columns, ("WHY NOTHING DIALS", None))
-    rows = [[*_batch(each, room.is_wide), each["why"] or ""] for each in record["batches"]]
-    more = record["open_batches"] - len(rows)
-    return _filled(made, rows, most, more=max(0, more))
+def _batches_wide(record: dict[str, Any], most: int) -> list[Table | None]:
+    made = _section(
+        *(("BATCH", 44), ("STATE", 10), ("DONE", 12), ("#CALLS", 11), ("#/MIN", 7), ("#FLIGHT", 7), ("#UNKNOWN", 8)),
+        ("WHY NOTHING DIALS", None),
+    )
+    rows = []
+    for each in sorted(record["batches"], key=lambda each: each["why"] is not None):
+        share = _done(each)
+        bar = f"{'█' * int(6 * share):░<6} {int(100 * share):>3}%"
+        counts = _number(each["total"]), f"{each['rate_per_minute']:.0f}", _number(each["in_flight"])
+        facts = [_end_of(_name(each), 44), _styled(each["state"]), bar, *counts, _number(each["counts"]["unknown"])]
+        rows.append([*facts, each["why"] or ""])
+    return [_filled(made, rows, most, more=max(0, record["open_batches"] - len(rows)))]
 
 
-def _batch(each: dict[str, Any], is_wide: bool) -> list[Any]:
-    name = "/".join(each[part] for part in ("workspace_id", "agent_id", "batch_ref"))
-    total, closed = each["total"], each["counts"]["closed"]
-    share = closed / total if total else 1.0
-    done = f"{int(100 * share)}%"
-    facts = [name if is_wide else _end_of(name, 24), _styled(each["state"])]
-    if not is_wide:
-        return [*facts, done, _number(total), f"{each['rate_per_minute']:.0f}"]
-    bar = f"{'█' * int(6 * share):░<6} {done:>4}"
-    return [
-        *facts,
-        bar,
-        _number(total),
-        f"{each['rate_per_minute']:.0f}",
-        _number(each["in_flight"]),
-        _number(each["counts"]["unknown"]),
-    ]
+def _batches(record: dict[str, Any], most: int) -> list[Text]:
+    """Without room for a column of reasons: each is said once, under the batches that share it."""
+    groups = _by_reason(record["batches"])
+    if not groups:
+        return []
+    each_group = max(1, most // len(groups) - 1)
+    lines: list[Text] = []
+    shown = 0
+    for why, group in groups:
+        picked = group[:each_group]
+        if lines and len(lines) + len(picked) + 1 > most:
+            break
+        shown += len(picked)
+        lines += map(_batch_line, picked)
+        if why:
+            many = f"{len(group):,} batches: " if len(group) > 1 else ""
+            lines.append(_cut(Text(f"  └ {many}{printable(why)}", "dim")))
+    if more := record["open_batches"] - shown:
+        lines.append(Text(f"… {more:,} more", "dim"))
+    head = f"{'BATCH':<{_NAME}} {'STATE':<9} {'DONE':>5} {'CALLS':>9} {'/MIN':>6} {'FLIGHT':>6}"
+    return [_cut(Text(f"{head:<80}", "reverse")), *lines]
+
+
+def _by_reason(batches: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """In the order in which the reasons first come; those that dial are first anyway."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for each in batches:
+        groups.setdefault(each["why"] or "", []).append(each)
+    return sorted(groups.items(), key=lambda pair: pair[0] != "")
+
+
+def _batch_line(each: dict[str, Any]) -> Text:
+    line = Text(f"{printable(_end_of(_name(each), _NAME)):<{_NAME}} ")
+    line.append(f"{each['state']:<9} ", STYLES.get(each["state"], ""))
+    line.append(
+        f"{int(100 * _done(each)):>4}% {each['total']:>9,} {each['rate_per_minute']:>6.0f} {each['in_flight']:>6,}"
+    )
+    return _cut(line)
+
+
+def _name(each: dict[str, Any]) -> str:
+    return "/".join(each[part] for part in ("workspace_id", "agent_id", "batch_ref"))
+
+
+def _done(each: dict[str, Any]) -> float:
+    return each["counts"]["closed"] / each["total"] if each["total"] else 1.0
 
 
 def _end_of(name: str, width: int) -> str:

@@ -39,7 +39,7 @@ class SqlOverview:
         a = attempts.c
         query = select(a.worker, func.count()).where(live(), a.state == word(AttemptState.DIALING)).group_by(a.worker)
         with self._transactions.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {str(worker): count for worker, count in connection.execute(query).all()}
 
     def lease(self) -> Lease:
         with self._transactions.read() as connection:

@@ -14,6 +14,7 @@ from dialer.cli import app
 from dialer.cli.desk import Desk
 from dialer.domain.batch import Batch, BatchName, BatchTerms
 from dialer.domain.call import AttemptRecord, CallRecord, Suppression
+from dialer.domain.glance import Glance, LaneGlance, WorkerGlance
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt, Rejection
 from dialer.domain.report import Report, ReportLine, Sums
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Outcome
@@ -105,6 +106,28 @@ def a_drain(in_flight: int, *, drained: bool = True) -> DrainReceipt:
     return DrainReceipt(drained, NOON, in_flight, queued=4, in_progress=7, unknown=1)
 
 
+def a_glance(**changes: Any) -> Glance:
+    """Everything is well, and nothing is in flight."""
+    plain = Glance(
+        at=NOON,
+        scheduler="host/1",
+        last_tick_seconds=0.4,
+        is_ticking=True,
+        redis=None,
+        drained_since=None,
+        held=(),
+        in_flight={"queued": 0, "dialing": 0, "in_progress": 0, "unknown": 0},
+        lanes=(LaneGlance("test", 0, 1), LaneGlance("normal", 3, 2)),
+        workers=(WorkerGlance("w1@host/1", "alive", ("test", "normal"), 0, 0.5, "0004"),),
+        accounts=(),
+        batches=(a_status(),),
+        open_batches=1,
+        alerts=(),
+        wrong=(),
+    )
+    return replace(plain, **changes)
+
+
 class FakeUpkeep:
     """Of a FakeDialer."""
 
@@ -144,6 +167,10 @@ class FakeUpkeep:
         sums = Sums(attempts=3, answered=2, busy=1, milliseconds=90_000, microcredits=1_250_000)
         return Report(workspace_id, first, last, timezone or "UTC", (ReportLine(first, BATCH_ID, name, sums),))
 
+    def glance(self, workspace_id: str | None = None) -> Glance:
+        self._dialer._note("glance", workspace_id)
+        return self._dialer.glances[0]
+
     def undrain(self) -> UndrainReceipt:
         self._dialer._note("undrain")
         return UndrainReceipt(self._dialer.drains[-1].drained, ("REDIS_UNREACHABLE: committed all the same",))
@@ -168,6 +195,7 @@ class FakeDialer:
     refused: Exception | None = None
     #: of the attempt that `explain_call` shows
     attempt_changes: dict[str, Any] = field(default_factory=dict)
+    glances: list[Glance] = field(default_factory=lambda: [a_glance()])
     #: how a drain stands, look after look
     drains: list[DrainReceipt] = field(default_factory=lambda: [a_drain(2), a_drain(2), a_drain(0)])
     schema: SchemaStatus = field(default_factory=lambda: SchemaStatus("0009", "0009", (), None, may_run=True))
