@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from dialer.api import batch_call, health, inspra, outboundcalls, webhooks
 from dialer.api.describing import describe
+from dialer.api.metrics import Metrics
 from dialer.api.pace import Pace
 from dialer.api.paths import Paths
 from dialer.api.problems import answer_problems
@@ -22,6 +23,7 @@ def create_app(dialer: Dialer, *, requests_per_second: float = 0.0) -> FastAPI:
     app = FastAPI(title="dialer", version=version("dialer"), redoc_url=None, redirect_slashes=False)
     app.state.dialer = dialer
     app.state.pace = Pace(requests_per_second)
+    app.state.metrics = Metrics(dialer)
     for dialect in DIALECTS:
         app.include_router(dialect.router)
     app.include_router(webhooks.router)

@@ -13,13 +13,14 @@ from dialer.bootstrap import open_switchboard
 from dialer.checks import check_all
 from dialer.domain.batch import Batch, BatchName
 from dialer.domain.call import CallRecord, Suppression
+from dialer.domain.figures import Figures
 from dialer.domain.phone import parse_phone
 from dialer.domain.receipt import CallRef, ControlReceipt, LoadReceipt
 from dialer.domain.reference import as_id
 from dialer.domain.spec import BatchSpec, TestCallSpec
 from dialer.domain.states import HoldScope
 from dialer.domain.status import AccountStatus, BatchStatus, CheckLine, Explanation, ReconcileReport, ZoneWeek
-from dialer.engine import control, ingest, trust, watch
+from dialer.engine import control, figures, ingest, trust, watch
 from dialer.engine.explain import explain, weeks
 from dialer.engine.ingest import OnProgress, OnRejection
 from dialer.engine.reconcile import ask
@@ -294,6 +295,14 @@ class Dialer:
         return ReconcileReport(
             len(events), *(events.count(event) for event in ("found", "settled", "unresolved", "later"))
         )
+
+    def figures(self) -> Figures:
+        """What `/metrics` exports; LedgerUnreachable."""
+        return figures.read(self._desk)
+
+    def readiness(self) -> dict[str, str]:
+        """Ledger, schema and Redis, one word each: ok, or what is wrong."""
+        return figures.readiness(self._desk)
 
     def check(self) -> list[CheckLine]:
         return check_all(self._settings, self._desk)

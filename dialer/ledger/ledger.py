@@ -23,6 +23,7 @@ from dialer.ledger.contacts import SqlContacts
 from dialer.ledger.decisions import SqlDecisions
 from dialer.ledger.erasure import SqlErasure
 from dialer.ledger.failures import SqlFailures
+from dialer.ledger.gauges import SqlGauges
 from dialer.ledger.inbox import SqlInbox
 from dialer.ledger.keys import SqlKeys
 from dialer.ledger.loads import SqlLoads
@@ -80,6 +81,7 @@ class SqlLedger:
         self.retention: upkeep.Retention = SqlRetention(self._transactions)
         self.books: upkeep.Books = SqlBooks(self._transactions)
         self.overview: upkeep.Overview = SqlOverview(self._transactions)
+        self.gauges: upkeep.Gauges = SqlGauges(self._transactions)
 
     @cached_property
     def ledger_id(self) -> str:

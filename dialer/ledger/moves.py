@@ -15,6 +15,7 @@ from dialer.ledger.client_tables import agents
 from dialer.ledger.columns import clock, word, words
 from dialer.ledger.tables import batches, calls, in_flight
 from dialer.ledger.tallies import Change, add_delta, counted, difference
+from dialer.ledger.tally_tables import attempt_ended_with
 
 #: Whether the batch's agent wants to be told: one look-up by key, in a statement that is made anyway.
 LISTENER = (
@@ -88,7 +89,9 @@ class Standing:
     def _change(self, new: CallState, **columns: Any) -> Change:
         before = counted(self.state, None, self.outcome, self.attempts_spent)
         spent, outcome = columns.get("attempts_spent", self.attempts_spent), columns.get("outcome", self.outcome)
-        return difference(before, counted(new, columns.get("close_reason"), outcome, spent))
+        change = difference(before, counted(new, columns.get("close_reason"), outcome, spent))
+        ended = columns.get("outcome")  # written by the move that ends an attempt, and by no other
+        return {**change, attempt_ended_with(Outcome(ended)): 1} if ended is not None else change
 
     def _wait(self, connection: Connection, after: timedelta | None, why: str | None, **also: Any) -> CallState:
         if after is None:

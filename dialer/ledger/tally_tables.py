@@ -19,9 +19,21 @@ def ended_with(outcome: Outcome) -> str:
     return f"outcome_{outcome.value}"
 
 
+def attempt_ended_with(outcome: Outcome) -> str:
+    """Of every attempt, where `ended_with` counts the last one of each call."""
+    return f"ended_{outcome.value}"
+
+
 #: What is counted of a batch. `attempts` leaves out the one that each call in progress or unknown has under way: it is
 #: counted when the call comes back or closes, and until then by its row.
-COUNTS = ("total", "waiting", "attempts", *map(closed_as, CloseReason), *map(ended_with, Outcome))
+COUNTS = (
+    "total",
+    "waiting",
+    "attempts",
+    *map(closed_as, CloseReason),
+    *map(ended_with, Outcome),
+    *map(attempt_ended_with, Outcome),
+)
 
 
 def _counts(**given: Any) -> list[Column[int]]:

@@ -36,7 +36,7 @@ from dialer.domain.states import (
     StopKind,
 )
 from dialer.ports.clients import Agents, Answers, Contacts, Inbox, Keys, Notices, Views
-from dialer.ports.upkeep import Alerts, Books, Erasure, Overview, Retention
+from dialer.ports.upkeep import Alerts, Books, Erasure, Gauges, Overview, Retention
 
 #: First open span of a cohort at or after an instant; pure, given by the engine.
 NextSpan = Callable[[BatchTerms, CohortZones, datetime], Span | None]
@@ -753,6 +753,7 @@ class Ledger(Protocol):
     notices: Notices
     views: Views
     overview: Overview
+    gauges: Gauges
     alerts: Alerts
     retention: Retention
     erasure: Erasure

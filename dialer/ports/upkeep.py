@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from dialer.domain.batch import Batch
+from dialer.domain.figures import LedgerFigures
 from dialer.domain.report import Quarter
 from dialer.domain.states import CallState, Lane
 from dialer.domain.upkeep import Alert, AlertKind, Condition, Erased, Tiding
@@ -40,6 +41,14 @@ class Overview(Protocol):
 
     def open_batches(self, workspace_id: str | None, limit: int) -> tuple[list[Batch], int]:
         """Batches that are not over, those with calls in flight first, then the newest; and how many there are."""
+        ...
+
+
+class Gauges(Protocol):
+    """The ledger in figures, for machines that watch."""
+
+    def read(self) -> LedgerFigures:
+        """What became of everything, by account, and what waits. Its cost grows with batches, not with calls."""
         ...
 
 

@@ -25,7 +25,7 @@ from dialer.errors import BatchTerminated, InvalidInput
 from dialer.ledger import SqlLedger, migrate, open_ledger
 from dialer.ledger.moves import close_dialable
 from dialer.ledger.reading import _ids
-from dialer.ledger.tables import calls, workers
+from dialer.ledger.tables import attempts, calls, workers
 from dialer.ledger.tallies import fold
 from dialer.ledger.tally_tables import tallies, tally_deltas
 from dialer.ports.ledger import Recording, Retaken
@@ -76,6 +76,17 @@ def by_rows(ledger: SqlLedger, batch_id: str) -> dict[str, object]:
         "outcomes": {outcome: sum(row.outcome == outcome for row in rows) for outcome in Outcome},
         "attempts": sum(row.attempts_spent for row in rows),
     }
+
+
+def attempts_by_rows(ledger: SqlLedger) -> dict[Outcome, int]:
+    """The full count of attempts that ended with an outcome; empty while there is no batch."""
+    a = attempts.c
+    with ledger._transactions.read() as connection:
+        rows = connection.execute(select(a.outcome, func.count()).group_by(a.outcome)).all()
+        any_batch = connection.execute(select(func.count()).select_from(tallies)).scalar_one()
+        any_delta = connection.execute(select(func.count()).select_from(tally_deltas)).scalar_one()
+    found = {outcome: count for outcome, count in rows}  # noqa: C416 rows are no pairs
+    return {outcome: found.get(outcome.value, 0) for outcome in Outcome} if any_batch or any_delta else {}
 
 
 def tallied(ledger: SqlLedger, batch_id: str) -> dict[str, object]:
@@ -279,6 +290,7 @@ class AnyMoves(RuleBasedStateMachine):
         for batch in self.batches:
             assert tallied(self.ledger, batch.batch_id) == by_rows(self.ledger, batch.batch_id)
             assert together[batch.batch_id] == self.ledger.reading.tally(batch.batch_id)
+        assert self.ledger.gauges.read().attempts.get(ACCOUNT, {}) == attempts_by_rows(self.ledger)
 
     def teardown(self) -> None:
         for batch in self.batches:

@@ -25,6 +25,8 @@ COUNTED = {
     "attempts": "attempts_spent - CASE WHEN state IN ('in_progress', 'unknown') THEN 1 ELSE 0 END",
     **{f"closed_{reason}": f"CASE WHEN close_reason = '{reason}' THEN 1 ELSE 0 END" for reason in REASONS},
     **{f"outcome_{outcome}": f"CASE WHEN outcome = '{outcome}' THEN 1 ELSE 0 END" for outcome in OUTCOMES},
+    # Of attempts, not of calls: those that ended before this step are counted from their own rows below.
+    **{f"ended_{outcome}": "0" for outcome in OUTCOMES},
 }
 INDEXES = {
     "ix_calls_due": (["batch_id", "due_at"], "state = 'waiting' AND due_at IS NOT NULL"),
@@ -84,3 +86,14 @@ def create_deltas() -> None:
 def count_what_is_there() -> None:
     names, sums = ", ".join(COUNTED), ", ".join(f"sum({one})" for one in COUNTED.values())
     op.execute(f"INSERT INTO tallies (batch_id, {names}) SELECT batch_id, {sums} FROM calls GROUP BY batch_id")  # noqa: S608
+    count_attempts_that_ended()
+
+
+def count_attempts_that_ended() -> None:
+    """Read once, and not for each batch."""
+    sums = ", ".join(f"sum(CASE WHEN outcome = '{one}' THEN 1 ELSE 0 END) AS ended_{one}" for one in OUTCOMES)
+    op.execute(f"CREATE TEMPORARY TABLE ended AS SELECT batch_id, {sums} FROM attempts GROUP BY batch_id")  # noqa: S608
+    of_batch = "FROM ended WHERE ended.batch_id = tallies.batch_id"
+    columns = ", ".join(f"ended_{one} = coalesce((SELECT ended_{one} {of_batch}), 0)" for one in OUTCOMES)
+    op.execute(f"UPDATE tallies SET {columns}")  # noqa: S608
+    op.execute("DROP TABLE ended")

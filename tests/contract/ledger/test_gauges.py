@@ -1,0 +1,88 @@
+"""The ledger in figures: by account, never by call, and only what could be dialed is overdue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dialer.domain.states import BatchState, CallState, CloseReason, HoldScope, Lane, Outcome
+from dialer.ledger import SqlLedger
+from dialer.ledger.tables import calls, cohorts
+from tests.contract.ledger.builders import ACCOUNT, FAR_OFF, HOUR, MINUTE, House, new_calls, terms_of
+
+OTHER = "inspra_us"
+
+
+def overdue(house: House, ledger: SqlLedger, by: timedelta) -> None:
+    house.rewrite(calls, calls.c.state == "ready", due_at=ledger.now() - by)
+
+
+def lag(ledger: SqlLedger, account: str = ACCOUNT) -> timedelta:
+    return ledger.gauges.read().due_lag.get(account, timedelta(0))
+
+
+def test_an_empty_ledger_has_nothing_to_tell(ledger: SqlLedger) -> None:
+    figures = ledger.gauges.read()
+    assert (figures.attempts, figures.closed, figures.in_flight, figures.due_lag) == ({}, {}, {}, {})
+    assert figures.look_ahead == dict.fromkeys(Lane, 0)
+
+
+def test_calls_are_counted_for_their_account_state_and_lane(house: House, ledger: SqlLedger) -> None:
+    house.load(calls=new_calls(3))
+    house.load(terms_of("other", account=OTHER, lane=Lane.HIGH), [*new_calls(1), *new_calls(1, first=1, lane=Lane.LOW)])
+    house.claim(house.ticket(house.push()[0]))
+    heads = [head for lane in (Lane.HIGH, Lane.LOW) for head in ledger.release.heads(OTHER, lane, 10)]
+    ledger.release.enqueue(heads)
+    figures = ledger.gauges.read()
+    assert figures.in_flight[ACCOUNT] == {
+        CallState.QUEUED: 2, CallState.DIALING: 1, CallState.IN_PROGRESS: 0, CallState.UNKNOWN: 0
+    }  # fmt: skip
+    assert figures.in_flight[OTHER][CallState.QUEUED] == 2
+    assert figures.look_ahead == {Lane.TEST: 0, Lane.HIGH: 1, Lane.NORMAL: 2, Lane.LOW: 1}
+
+
+def test_what_ended_is_counted_folded_or_not(house: House, ledger: SqlLedger) -> None:
+    house.load(calls=new_calls(2) + new_calls(1, first=2, is_suppressed=True))
+    before = ledger.gauges.read()
+    assert before.closed[ACCOUNT][CloseReason.SUPPRESSED] == 1
+    assert not any(before.attempts[ACCOUNT].values())
+    while ledger.sweeps.fold(100):
+        pass
+    folded = ledger.gauges.read()
+    assert (folded.closed, folded.attempts) == (before.closed, before.attempts)
+
+
+def test_a_call_is_overdue_from_when_it_could_have_gone(house: House, ledger: SqlLedger) -> None:
+    house.load()
+    overdue(house, ledger, 2 * HOUR)
+    assert 2 * HOUR <= lag(ledger) < 2 * HOUR + MINUTE
+    house.rewrite(cohorts, cohorts.c.number == 1, opens_at=ledger.now() - MINUTE)
+    assert MINUTE <= lag(ledger) < 2 * MINUTE
+    house.rewrite(cohorts, cohorts.c.number == 1, opens_at=FAR_OFF - HOUR)
+    assert lag(ledger) == timedelta(0)
+
+
+def test_the_longest_overdue_of_any_lane_counts(house: House, ledger: SqlLedger) -> None:
+    house.load(calls=[*new_calls(1), *new_calls(1, first=1, lane=Lane.LOW), *new_calls(1, first=2, lane=Lane.HIGH)])
+    overdue(house, ledger, MINUTE)
+    house.rewrite(calls, calls.c.lane == int(Lane.LOW), due_at=ledger.now() - HOUR)
+    assert lag(ledger) >= HOUR
+    assert lag(ledger, OTHER) == timedelta(0)
+
+
+def test_what_somebody_holds_is_not_overdue(house: House, ledger: SqlLedger) -> None:
+    batch = house.load()
+    overdue(house, ledger, HOUR)
+    for scope, key in ((HoldScope.ALL, ""), (HoldScope.WORKSPACE, "w1"), (HoldScope.ACCOUNT, ACCOUNT)):
+        ledger.accounts.hold(scope, key, on=True)
+        assert lag(ledger) == timedelta(0)
+        ledger.accounts.hold(scope, key, on=False)
+        assert lag(ledger) >= HOUR
+    ledger.batches.control(batch.batch_id, BatchState.PAUSED, "why", "user")
+    assert lag(ledger) == timedelta(0)
+
+
+def test_every_outcome_is_a_figure_even_at_zero(house: House, ledger: SqlLedger) -> None:
+    house.load()
+    figures = ledger.gauges.read()
+    assert set(figures.attempts[ACCOUNT]) == set(Outcome)
+    assert set(figures.closed[ACCOUNT]) == set(CloseReason)
