@@ -8,6 +8,7 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 endif
 WORKERS ?= 2
 SEEDS ?= 10000
+MOST ?= 100
 
 BIN := .venv/bin
 LOCKED := $(shell (cat requirements/*.lock pyproject.toml; $(PYTHON) -V 2>&1) | cksum | cut -d ' ' -f 1)
@@ -16,7 +17,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --exclude-newer "2 days" --gen
         --custom-compile-command 'make lock' --extra flower --extra http pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove ops-test soak chaos simulate check lint fix bench lock clean python-fits
+.PHONY: help demo test prove ops-test soak chaos simulate fuzz check lint fix bench lock clean python-fits
 
 help: ## Print this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -25,7 +26,7 @@ demo: .venv/runtime-$(LOCKED) ## Dial a few batches against simulated providers,
 	@$(BIN)/dialer demo
 
 # What a change is tried on again and again, and what breaks things on purpose: the latter in its short form.
-TESTS := tests/architecture tests/contract tests/integration tests/system tests/unit
+TESTS := tests/architecture tests/contract tests/fuzz tests/integration tests/system tests/unit
 PROOFS := tests/failpoints tests/simulation tests/chaos
 
 test: .venv/dev-$(LOCKED) ## Run the tests, on servers of their own: ARGS="tests/unit -x" for some of them
@@ -40,6 +41,9 @@ ops-test: .venv/dev-$(LOCKED) ## Run the shipped supervisor, systemd, Compose, F
 
 chaos: .venv/dev-$(LOCKED) ## Break everything while batches run, for hours: ARGS="-k redis", "--seed 7", "--scale 0.1"
 	@$(BIN)/pytest tests/chaos --long $(ARGS)
+
+fuzz: .venv/dev-$(LOCKED) ## Ask the HTTP API everything that its OpenAPI document allows, and much that it does not: 5,000 cases and more; MOST=500 for longer
+	@$(BIN)/pytest tests/fuzz --most $(MOST) $(ARGS)
 
 check: lint test prove ## What CI runs: linters, types, import rules, tests, proofs
 

@@ -24,7 +24,7 @@ FIRST_MILLISECOND: Final = 100_000_000_000
 LAST_MILLISECOND: Final = 32_503_680_000_000
 
 #: What can be a name at all: no control characters.
-PRINTABLE: Final = r"^[^\x00-\x1f]+$"
+PRINTABLE: Final = r"^[^\x00-\x1f]*[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f]*$"
 
 #: As far as a schema can tell.
 PHONE_SCHEMA: Final[JsonDict] = {"type": "string", "minLength": 3, "maxLength": 64, "pattern": r"^ *\+[0-9 ().-]+$"}
@@ -169,12 +169,15 @@ class ListWanted(_Body):
     )
     sort_by: Annotated[str, fields.one_of("created_timestamp")] = Field(
         "created_timestamp",
-        json_schema_extra={"enum": ["created_timestamp"]},
+        json_schema_extra={"type": ["string", "null"], "enum": ["created_timestamp", None]},
         description="When it was made.",
         examples=["created_timestamp"],
     )
     sort_order: Annotated[str, fields.one_of("asc", "desc")] = Field(
-        "desc", json_schema_extra={"enum": ["asc", "desc"]}, description="desc = newest first.", examples=["desc"]
+        "desc",
+        json_schema_extra={"type": ["string", "null"], "enum": ["asc", "desc", None]},
+        description="desc = newest first.",
+        examples=["desc"],
     )
     status: Annotated[str, fields.one_of(*Stage)] | None = Field(
         None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from dialer.api.batch_call_bodies import PRINTABLE
 
 RULE: Final = "Mon-Fri|0800-1600"
 _INSTANT: Final = "ISO 8601 with an offset; Z counts."
@@ -19,9 +21,16 @@ class BatchNamed(_Body):
     """A batch, by the name that its load-json gave it."""
 
     workspace_id: str | None = Field(
-        None, min_length=1, max_length=255, description="The key's workspace; may be left out.", examples=["acme"]
+        None,
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="The key's workspace; may be left out.",
+        examples=["acme"],
     )
-    agent_id: str = Field(min_length=1, max_length=255, description="The agent's id.", examples=["agent-7"])
+    agent_id: str = Field(
+        min_length=1, max_length=255, pattern=PRINTABLE, description="The agent's id.", examples=["agent-7"]
+    )
     batch_ref: str = Field(
         min_length=1,
         max_length=255,
@@ -46,7 +55,9 @@ class Callee(_Body):
     max_retries: int | None = Field(
         None, ge=0, le=20, description="Dials after the first; beats the batch's.", examples=[2]
     )
-    priority: str | None = Field(None, description="high, normal or low; beats the batch's.", examples=["normal"])
+    priority: Literal["high", "normal", "low"] | None = Field(
+        None, description="high, normal or low; beats the batch's.", examples=["normal"]
+    )
 
 
 class _Window(_Body):
@@ -98,8 +109,10 @@ class LoadJson(BatchNamed, _Window):
         "duration; null = never.",
         examples=[{"noAnswer": "PT30M", "busy": 600}],
     )
-    priority: str | None = Field(None, description="high, normal or low.", examples=["normal"])
-    status: str | None = Field(
+    priority: Literal["high", "normal", "low"] | None = Field(
+        None, description="high, normal or low.", examples=["normal"]
+    )
+    status: Literal["scheduled", "draft"] | None = Field(
         None, description="scheduled, or draft: a new batch that waits to be started.", examples=["scheduled"]
     )
     cron: str | None = Field(
@@ -107,7 +120,7 @@ class LoadJson(BatchNamed, _Window):
         description="Five fields on the clock of timezone: the load is a template, dialed anew at each occurrence.",
         examples=["0 9 * * Mon"],
     )
-    on_unknown: str | None = Field(
+    on_unknown: Literal["hold", "redial"] | None = Field(
         None, description="hold, or redial where the provider knows idempotency keys.", examples=["hold"]
     )
     max_call_seconds: float | None = Field(
@@ -121,11 +134,23 @@ class TestCall(_Window):
     __test__ = False  # not for pytest
 
     workspace_id: str | None = Field(
-        None, min_length=1, max_length=255, description="The key's workspace; may be left out.", examples=["acme"]
+        None,
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="The key's workspace; may be left out.",
+        examples=["acme"],
     )
-    agent_id: str = Field(min_length=1, max_length=255, description="The agent's id.", examples=["agent-7"])
+    agent_id: str = Field(
+        min_length=1, max_length=255, pattern=PRINTABLE, description="The agent's id.", examples=["agent-7"]
+    )
     batch_ref: str | None = Field(
-        None, min_length=1, max_length=255, description="A name for pause and terminate.", examples=["batchtest-1"]
+        None,
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="A name for pause and terminate.",
+        examples=["batchtest-1"],
     )
     phone: str = Field(description="E.164; blanks and -(). are dropped.", examples=["+61278132035"])
     variables: dict[str, Any] | None = Field(

@@ -73,7 +73,14 @@ class NewContact(ContactSpec):
     email: Text | None = Field(None, description="As it is, unchecked.", examples=["jane@example.com"])
     company: Text | None = Field(None, description="Where they work.", examples=["Acme Corp"])
     tags: Annotated[tuple[str, ...], BeforeValidator(read_tags)] = Field(
-        (), description="At most 50 texts, each counted once.", examples=[["lead", "website"]]
+        (),
+        json_schema_extra={
+            "type": ["array", "null"],
+            "items": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE},
+            "maxItems": 50,
+        },
+        description="At most 50 texts, each counted once.",
+        examples=[["lead", "website"]],
     )
     custom_fields: Any = Field(
         None,
