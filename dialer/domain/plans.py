@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any, Final
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 from phonenumbers.tzdata import TIMEZONE_DATA
+
+# By name: typeshed hides them, and whether mypy sees them depends on which libraries it follows.
+codes: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 _DIGITS: Final = frozenset("0123456789")
 _KINDS: Final = (
