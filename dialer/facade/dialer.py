@@ -231,8 +231,7 @@ class Dialer:
 
     def find_batch(self, name: str) -> Batch:
         """By batch id, or by WORKSPACE/AGENT/REF; BatchUnknown."""
-        parts = name.split("/", 2)
-        return self.named_batch(*parts) if len(parts) == 3 else self._batch(name)
+        return self._batch(name)
 
     def control_batch(self, batch: Batch, action: str, *, is_named: bool = True) -> ControlReceipt:
         """start | pause | resume | terminate, on a batch found by `find_batch`; by its name, test calls under that name
@@ -334,7 +333,10 @@ class Dialer:
             raise BatchUnknown(f"no batch {str(name)[:800]} was ever loaded")
         return batch
 
-    def _batch(self, batch_id: str) -> Batch:
+    def _batch(self, batch_id: object) -> Batch:
+        """Wherever an id is asked for, a name will do."""
+        if isinstance(batch_id, str) and batch_id.count("/") >= 2:
+            return self.named_batch(*batch_id.split("/", 2))
         known = as_id(batch_id)
         batch = self._desk.ledger.batches.get(known) if known else None
         if batch is None:

@@ -123,6 +123,14 @@ def test_calls_of_a_number_are_found_however_it_is_written(rig: Rig) -> None:
     assert [call.phone for call in rig.dialer.calls(phone=spaced)] == [phone(0)]
 
 
+def test_a_name_will_do_wherever_an_id_is_asked_for(rig: Rig) -> None:
+    batch = rig.load([phone(0)], ref="a/b")
+    assert rig.dialer.status("w1/a1/a/b") == rig.dialer.status(batch.batch_id)
+    assert [call.phone for call in rig.dialer.calls("w1/a1/a/b")] == [phone(0)]
+    with pytest.raises(BatchUnknown):
+        rig.dialer.status("w1/a1/b")
+
+
 def test_a_country_is_two_letters_of_either_case(rig: Rig) -> None:
     spec = rig.spec()
     receipt = rig.dialer.load_batch(spec, calls=[{"phone": "(03) 8777 0001"}], country="au")
