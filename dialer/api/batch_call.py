@@ -19,9 +19,10 @@ from dialer.api.naming import in_words_of
 from dialer.api.once import IdempotencyKey, once
 from dialer.api.problems import ANY_BODY, Dialect, Kind, Problem
 from dialer.domain.client import Scope
+from dialer.domain.phone import parse_phone
 from dialer.domain.spec import CallSpec
 from dialer.domain.view import BatchQuery, BatchView, Edit, Stage
-from dialer.errors import FieldError, LoadRefused
+from dialer.errors import BadPhone, FieldError, LoadRefused
 
 Document = Mapping[str, Any]
 
@@ -106,13 +107,21 @@ def _rows(tasks: list[Any], from_number: str | None) -> list[CallSpec]:
         except LoadRefused as refused:
             wrong += [replace(one, field=f"tasks[{index}].{one.field}".removesuffix(_WHOLE)) for one in refused.errors]
             continue
-        if from_number is not None and read.to_number == from_number:
+        if from_number is not None and _is_same(read.to_number, from_number):
             message = "expected another number than from_number"
             wrong.append(FieldError("PHONE_NOT_POSSIBLE", f"tasks[{index}].to_number", from_number, message))
         rows.append(CallSpec(read.to_number, read.dynamic_variables, max_retries=read.max_retries))
     if wrong:
         raise LoadRefused(wrong)
     return rows
+
+
+def _is_same(to_number: object, from_number: str) -> bool:
+    """A number that cannot be read is judged with the others."""
+    try:
+        return parse_phone(to_number) == from_number
+    except BadPhone:
+        return False
 
 
 @router.get("/batch-call", response_model=bodies.ManyBatchCalls, responses=DIALECT.responses(Kind.INVALID))

@@ -270,7 +270,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"tasks": [{**TASK, "dynamic_variables": []}]}, "VARIABLES_NOT_OBJECT", "tasks[0].dynamic_variables"),
     ({"tasks": [{**TASK, "dynamic_variables": {"a": "x" * 6000}}]}, "VARIABLES_TOO_LARGE", "5120 bytes"),
     ({"tasks": [{**TASK, "max_retry": 1}]}, "UNKNOWN_FIELD", "did you mean 'max_retries'?"),
-    ({"tasks": [{"to_number": "+14157774444"}]}, "PHONE_NOT_POSSIBLE", "another number than from_number"),
+    ({"tasks": [{"to_number": "+1 (415) 777-4444"}]}, "PHONE_NOT_POSSIBLE", "another number than from_number"),
     ({"name": "x" * 256}, "FIELD_TOO_LONG", "name: expected at most 255 characters, got 256"),
     ({"name": ""}, "FIELD_MISSING", "name"),
     ({"agent_id": None}, "FIELD_MISSING", "agent_id"),
