@@ -57,7 +57,7 @@ fix: .venv/dev-$(LOCKED) ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/dev-$(LOCKED) ## Measure speed and memory, in two or three minutes; ARGS=--full: a million calls, half an hour, and docs/performance.md
+bench: .venv/dev-$(LOCKED) ## Measure speed and memory, in two or three minutes; ARGS=--full: millions of calls, an hour, and docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
 
 soak: .venv/dev-$(LOCKED) ## Dial for half an hour and look whether anything grows: ARGS="--minutes 5 --pace 20"

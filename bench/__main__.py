@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench import loading, reading, release, report, resident
+from bench import loading, report, scale
 from bench.figures import plain
 from bench.stage import KINDS, Stage, ask
 
@@ -24,20 +24,25 @@ class Size:
     few: int
     many: int
     ticks: int
+    gone: int
     loads: int
     loaded: int
     repeats: int
+    minutes: float
 
 
-QUICK = Size(few=10_000, many=50_000, ticks=8, loads=1, loaded=30_000, repeats=5)
-FULL = Size(few=10_000, many=1_000_000, ticks=60, loads=3, loaded=1_000_000, repeats=21)
+QUICK = Size(few=10_000, many=50_000, ticks=8, gone=25_000, loads=1, loaded=30_000, repeats=5, minutes=0.1)
+FULL = Size(few=10_000, many=5_000_000, ticks=60, gone=250_000, loads=3, loaded=1_000_000, repeats=100, minutes=5)
 
-Measure = Callable[[Stage, str, Size], dict[str, Any]]
+#: Each returns its parts by the names that they have in the results.
+Measure = Callable[[Stage, str, Size], dict[str, dict[str, Any]]]
 BENCHMARKS: dict[str, Measure] = {
-    "release": lambda stage, kind, size: release.measure(stage, kind, size.few, size.many, size.ticks),
-    "load": lambda stage, kind, size: loading.measure(stage, kind, size.loaded // 10, size.loaded, size.loads),
-    "resident": lambda stage, kind, size: resident.measure(stage, kind, size.many, size.repeats),
-    "reading": lambda stage, kind, size: reading.measure(stage, kind, size.many, size.repeats),
+    "load": lambda stage, kind, size: {
+        "load": loading.measure(stage, kind, size.loaded // 10, size.loaded, size.loads)
+    },
+    "scale": lambda stage, kind, size: scale.measure(
+        stage, kind, size.few, size.many, ticks=size.ticks, gone=size.gone, repeats=size.repeats, minutes=size.minutes
+    ),
 }
 
 
@@ -48,10 +53,10 @@ def main() -> int:
     with Stage.up() as stage:
         results["machine"] = machine(stage)
         for name in chosen.only:
-            results[name] = {}
             for kind in chosen.ledger:
                 began = perf_counter()
-                results[name][kind] = plain(BENCHMARKS[name](stage, kind, size))
+                for part, found in BENCHMARKS[name](stage, kind, size).items():
+                    results.setdefault(part, {})[kind] = plain(found)
                 print(f"{name} on {kind}: measured in {perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     print(report.keep(results))
     return 0
@@ -59,7 +64,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="a million calls instead of a few: about half an hour")
+    parser.add_argument("--full", action="store_true", help="millions of calls instead of a few: about an hour")
     parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
     parser.add_argument("--ledger", nargs="+", choices=KINDS, default=list(KINDS))
     return parser.parse_args()

@@ -17,6 +17,7 @@ class Figure:
     least: float
     most: float
     p95: float
+    p99: float
     repeats: int
 
     def __str__(self) -> str:
@@ -24,8 +25,8 @@ class Figure:
 
 
 def figure(values: Sequence[float]) -> Figure:
-    p95 = quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
-    return Figure(median(values), min(values), max(values), p95, len(values))
+    hundredths = quantiles(values, n=100, method="inclusive") if len(values) > 1 else [values[0]] * 99
+    return Figure(median(values), min(values), max(values), hundredths[94], hundredths[98], len(values))
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Figure:

@@ -1,15 +1,18 @@
-"""One tick that finds, marks and pushes 200 calls: does it cost more when a million others wait?"""
+"""One tick that finds, marks and pushes 500 calls: does it cost more when millions of others wait, and how much does
+Celery's own way of publishing cost beside it?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from redis import Redis
 
 from bench.crowd import Crowd
 from bench.figures import figure, ratio, seconds
+from bench.peers.one_by_one import OneByOne
 from bench.stage import Stage
 from dialer.domain.states import Lane
 from dialer.engine import rounds
@@ -18,8 +21,10 @@ from dialer.engine.unforeseen import Unforeseen
 from dialer.ports import Switchboard
 from workers.lanes import lane_key
 
-PUSHED = 200
+PUSHED = 500
 WARM_UP = 8
+#: Calls that come and go before anything is measured: so many at once.
+GONE_AT_ONCE = 25_000
 
 
 class Ticking:
@@ -27,6 +32,7 @@ class Ticking:
 
     def __init__(self, stage: Stage, crowd: Crowd, desk: Switchboard) -> None:
         self.crowd, self._desk = crowd, desk
+        self.redis_url = stage.redis.url
         self._redis = Redis.from_url(stage.redis.url)
         self._memory = ReleaseMemory()
 
@@ -39,6 +45,14 @@ class Ticking:
         self.crowd.finish()
         return 1000 * took
 
+    def publish(self, peer: OneByOne) -> float:
+        """Milliseconds of as many messages by Celery's own way."""
+        calls = [(str(uuid4()), 1) for _ in range(PUSHED)]
+        took = seconds(lambda: peer.publish(calls))
+        assert self._redis.llen(lane_key(Lane.NORMAL)) == PUSHED
+        self._redis.delete(*map(lane_key, Lane))
+        return 1000 * took
+
     def _whole_tick(self) -> None:
         report = rounds.tick(self._desk, self._memory)
         assert report.pushed == PUSHED, report
@@ -48,16 +62,34 @@ class Ticking:
         assert len(release(self._desk, self._memory, failed)) == PUSHED, failed
 
 
-def measure(stage: Stage, kind: str, few: int, many: int, ticks: int) -> dict[str, Any]:
-    with ticking(stage, kind, few) as small, ticking(stage, kind, many) as large:
-        found: dict[str, Any] = {"few_waiting": few, "many_waiting": many, "pushed": PUSHED}
-        if large.crowd.has_statistics:
-            found["tick_after_load"] = _compare(small, large, ticks, whole=True)
-        for each in (small, large):
-            each.crowd.take_statistics()
-        found["tick"] = _compare(small, large, ticks, whole=True)
-        found["release"] = _compare(small, large, ticks, whole=False)
-        return found
+def compare(small: Ticking, large: Ticking, ticks: int, gone: int) -> dict[str, Any]:
+    few, many = small.crowd.count, large.crowd.count
+    found: dict[str, Any] = {"few_waiting": few, "many_waiting": many, "pushed": PUSHED, "gone": gone}
+    if large.crowd.has_statistics:
+        found["tick_after_load"] = _compare(small, large, ticks, whole=True)
+    for each in (small, large):
+        for _ in range(gone // GONE_AT_ONCE):
+            each.crowd.come_and_go(GONE_AT_ONCE)
+        each.crowd.take_statistics()
+    found["tick"] = _compare(small, large, ticks, whole=True)
+    found["release"] = _compare(small, large, ticks, whole=False)
+    return found | _against_celery(large, ticks)
+
+
+def _against_celery(crowd: Ticking, ticks: int) -> dict[str, Any]:
+    """Rows pushed per second by a release that finds and marks them first, and by apply_async, which does neither."""
+    ours, theirs = [], []
+    with OneByOne(crowd.redis_url) as peer:
+        crowd.publish(peer)
+        for _ in range(ticks):
+            ours.append(crowd.tick(whole=False))
+            theirs.append(crowd.publish(peer))
+    rates = [1000 * PUSHED / each for each in ours], [1000 * PUSHED / each for each in theirs]
+    return {
+        "released_per_second": figure(rates[0]),
+        "apply_async_per_second": figure(rates[1]),
+        "released_by_apply_async": ratio(*rates),
+    }
 
 
 def _compare(small: Ticking, large: Ticking, ticks: int, *, whole: bool) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def tables(results: dict[str, Any]) -> str:
 
 
 def rows(results: dict[str, Any]) -> Iterator[str]:
-    for name, benchmark in (("release", _release), ("load", _load), ("resident", _resident), ("reading", _reading)):
+    for name, benchmark in PARTS.items():
         measured = {kind: benchmark(found) for kind, found in results.get(name, {}).items()}
         for figure in dict.fromkeys(figure for table in measured.values() for figure in table):
             cells = [measured.get(kind, {}).get(figure, "") for kind in TITLES]
@@ -71,6 +71,9 @@ def _release(found: dict[str, Any]) -> dict[str, str]:
             title = f"{words}, {found['pushed']} calls pushed, {found[f'{which}_waiting']:,} waiting"
             table[f"{title} (ms)"] = _spread(found[part][f"{which}_ms"])
         table[f"**{words}: many ÷ few waiting**"] = _ratio(found[part]["many_by_few"])
+    table["released, marked and pushed (calls/s)"] = _spread(found["released_per_second"])
+    table["the same number by `apply_async`, one by one (calls/s)"] = _spread(found["apply_async_per_second"])
+    table["**released ÷ `apply_async`**"] = _ratio(found["released_by_apply_async"])
     return table
 
 
@@ -89,10 +92,17 @@ def _load(found: dict[str, Any]) -> dict[str, str]:
 
 def _resident(found: dict[str, Any]) -> dict[str, str]:
     there = f"with {found['calls']:,} calls in the ledger (MB)"
+    while_it = f"{there[:-5]}, over {found['minutes']} minutes"
     return {
         f"**scheduler, resident** {there}": _spread(found["scheduler_megabytes"]),
+        f"its slope {while_it} (MB/hour)": spelled(found["scheduler_megabytes_per_hour"]),
         f"**worker of {found['worker_slots']} slots, resident** {there}": _spread(found["worker_megabytes"]),
+        f"**Redis, beyond what it holds empty** {there}": _spread(found["redis_megabytes"]),
     }
+
+
+def _scale(found: dict[str, Any]) -> dict[str, str]:
+    return {f"bytes of a call on disk, indexes and all, {found['calls']:,} calls": spelled(found["bytes_per_call"])}
 
 
 def _reading(found: dict[str, Any]) -> dict[str, str]:
@@ -100,10 +110,19 @@ def _reading(found: dict[str, Any]) -> dict[str, str]:
         "status_of_half_of_them_ms": "`status` of a batch of half of them",
         "status_of_a_tenth_of_them_ms": "`status` of a batch of a tenth of them",
         "explain_ms": "`explain` of one number",
-        "batches_ms": "`batches`, all five of them",
+        "batches_ms": "`batches`, all six of them",
         "calls_first_page_ms": "`calls`, the first page of 500",
+        "calls_unresolved_ms": "`calls` of a close reason that none has",
+        "calls_of_one_outcome_ms": "`calls` of an outcome that none has",
     }
-    return {f"{title}, {found['calls']:,} calls (ms)": _spread(found[name]) for name, title in words.items()}
+    return {f"{title}, {found['calls']:,} calls (ms; p99)": _slowest(found[name]) for name, title in words.items()}
+
+
+def _slowest(figure: dict[str, float]) -> str:
+    return f"{spelled(figure['median'])}; **{spelled(figure['p99'])}**"
+
+
+PARTS = {"load": _load, "release": _release, "reading": _reading, "resident": _resident, "scale": _scale}
 
 
 def _spread(figure: dict[str, float]) -> str:

@@ -6,7 +6,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import linear_regression
 from typing import Any
+
+from redis import Redis
 
 from bench.crowd import Crowd
 from bench.figures import figure
@@ -17,30 +20,48 @@ from workers import programs
 from workers.celery_app import CONCURRENCY
 from workers.children import Child, end_in_order
 
-LOOK_SECONDS = 0.5
-DUE = 2000
+LOOK_SECONDS = 1.0
+DUE, DUE_AGAIN = 2000, 50
 #: Calls that must have ended before we believe that everything is imported and every thread has worked.
 ENDED_FIRST = 500
 PATIENCE_SECONDS = 120.0
 
 
-def measure(stage: Stage, kind: str, count: int, looks: int) -> dict[str, Any]:
-    with stage.ledger(kind) as url:
-        crowd = Crowd(stage, url, count).take_statistics()
-        crowd.fall_due(DUE)
-        with at_work(stage, url) as (scheduler, worker):
-            wait_until_warm(url)
-            scheduler_mb, worker_mb = [], []
-            for _ in range(looks):
-                time.sleep(LOOK_SECONDS)
-                scheduler_mb.append(resident_megabytes(scheduler.pid))
-                worker_mb.append(resident_megabytes(worker.pid))
+def watch(stage: Stage, crowd: Crowd, minutes: float) -> dict[str, Any]:
+    """Calls fall due now and then all the while, so that ticks have something to do."""
+    empty = redis_megabytes(stage)
+    crowd.fall_due(DUE)
+    with at_work(stage, crowd.url) as (scheduler, worker):
+        wait_until_warm(crowd.url)
+        seen: dict[str, list[float]] = {"scheduler": [], "worker": [], "redis": []}
+        looks = round(60 * minutes / LOOK_SECONDS)
+        for look in range(looks):
+            time.sleep(LOOK_SECONDS)
+            if look % 10 == 0:
+                crowd.fall_due(DUE_AGAIN)
+            seen["scheduler"].append(resident_megabytes(scheduler.pid))
+            seen["worker"].append(resident_megabytes(worker.pid))
+            seen["redis"].append(redis_megabytes(stage) - empty)
     return {
-        "calls": count,
+        "calls": crowd.count,
+        "minutes": minutes,
         "worker_slots": CONCURRENCY,
-        "scheduler_megabytes": figure(scheduler_mb),
-        "worker_megabytes": figure(worker_mb),
+        **{f"{name}_megabytes": figure(values) for name, values in seen.items()},
+        **{f"{name}_megabytes_per_hour": round(slope(seen[name]), 1) for name in ("scheduler", "worker")},
     }
+
+
+def slope(megabytes: list[float]) -> float:
+    """Per hour, of the second half: by then everything is imported, and every thread has worked."""
+    later = megabytes[len(megabytes) // 2 :]
+    if len(later) < 2:
+        return 0.0
+    return linear_regression(range(len(later)), later).slope * 3600 / LOOK_SECONDS
+
+
+def redis_megabytes(stage: Stage) -> float:
+    with Redis.from_url(stage.redis.url) as redis:
+        return int(redis.info("memory")["used_memory"]) / 1e6
 
 
 @contextmanager

@@ -37,13 +37,17 @@ default_provider = "bench"
 legal_hours = []
 default_timezone = "Australia/Sydney"
 
-[providers.bench]
+{accounts}
+"""
+ACCOUNT = """
+[providers.{name}]
 kind = "inspra"
 base_url = "{provider}"
 caller_id = "+61255509999"
 calls_per_second = 1000.0
-channels = 201
+channels = 251
 """
+ACCOUNTS = ("bench", "second")
 
 
 @dataclass
@@ -82,7 +86,8 @@ class Stage:
     def configuration(self, url: str, provider: str = NOBODY) -> Path:
         """A dialer.toml for that ledger."""
         path = self.home / f"{next(self._names)}.toml"
-        path.write_text(CONFIGURATION.format(ledger=url, redis=self.redis.url, provider=provider), encoding="utf-8")
+        accounts = "".join(ACCOUNT.format(name=name, provider=provider) for name in ACCOUNTS)
+        path.write_text(CONFIGURATION.format(ledger=url, redis=self.redis.url, accounts=accounts), encoding="utf-8")
         return path
 
     def settings(self, url: str) -> Settings:

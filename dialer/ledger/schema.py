@@ -5,11 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select, text
 
 from dialer.domain.upkeep import PendingStep, SchemaStatus
 from dialer.errors import SchemaOutdated
@@ -31,7 +27,7 @@ def migrate(url: str, revision: str = "head") -> None:
             transactions.backend.exclude_all(connection)
             if (found := status(connection).found) not in (None, *known()):
                 raise SchemaOutdated(f"a later version made the ledger's schema {found}: nothing was changed")
-            walk(connection, revision)
+            _walk(connection, revision)
     finally:
         transactions.backend.engine.dispose()
 
@@ -68,8 +64,15 @@ def status(connection: Connection) -> SchemaStatus:
 
 
 def _steps_from(found: str | None) -> tuple[PendingStep, ...]:
-    steps = _scripts().iterate_revisions("head", found or "base")
-    return tuple(PendingStep(step.revision, step.doc) for step in reversed(list(steps)))
+    from dialer.ledger.stepping import steps_from  # Alembic's weight, for those alone who carry it
+
+    return steps_from(found)
+
+
+def _walk(connection: Connection, wanted: str) -> None:
+    from dialer.ledger.stepping import walk  # likewise
+
+    walk(connection, wanted)
 
 
 def _oldest_allowed(connection: Connection) -> str | None:
@@ -78,38 +81,21 @@ def _oldest_allowed(connection: Connection) -> str | None:
     return oldest
 
 
-def walk(connection: Connection, wanted: str) -> None:
-    """Up or down to the wanted revision, within the connection's transaction."""
-    config = configuration(connection)
-    below = {step.revision for step in ScriptDirectory.from_config(config).iterate_revisions(wanted, "base")}
-    if wanted == "base" or (revision(connection) not in (None, *below)):
-        command.downgrade(config, wanted)
-    else:
-        command.upgrade(config, wanted)
-
-
 def revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """Alembic's own note of it."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
 @lru_cache(maxsize=1)
 def head() -> str:
     """The revision that this version of the code needs."""
-    return _scripts().get_current_head() or ""
+    return max(known())
 
 
 @lru_cache(maxsize=1)
 def known() -> frozenset[str]:
-    """Every revision that this version has a step to."""
-    return frozenset(step.revision for step in _scripts().walk_revisions())
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(MIGRATIONS))
-
-
-def configuration(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
+    """Every revision that this version has a step to. Their files are named by them, one after the other."""
+    return frozenset(step.name[:4] for step in (MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +14,13 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, update
 
 from dialer.domain.upkeep import SchemaStatus
 from dialer.errors import SchemaOutdated
 from dialer.ledger import migrate, open_ledger, schema_revision, schema_status
-from dialer.ledger.schema import head
+from dialer.ledger.schema import MIGRATIONS, head, known
 from dialer.ledger.tables import ledger, metadata
 from dialer.ledger.transactions import Transactions, backend_of
 
@@ -135,6 +138,17 @@ def test_a_newer_schema_is_taken_while_it_lets_versions_as_old_as_ours_run(
     with pytest.raises(SchemaOutdated, match=r"9999.*no version before 9998 may run on it"):
         opened.check()
     opened.close()
+
+
+def test_files_are_named_by_their_revisions_for_scheduler_and_workers_go_by_that() -> None:
+    steps = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+    assert known() == {step.revision for step in steps}
+    assert [head()] == ScriptDirectory(str(MIGRATIONS)).get_heads()
+
+
+def test_a_process_that_migrates_nothing_does_not_carry_what_it_would_take() -> None:
+    looks = "import sys, workers.scheduler; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", looks], check=False).returncode == 0
 
 
 def test_the_steps_that_a_ledger_lacks_are_told_in_order(empty_url: str, transactions: Transactions) -> None:
