@@ -101,7 +101,7 @@ class Witness:
 
     def _watch(self, began: Event) -> None:
         who = ""
-        with Redis(port=self._port, decode_responses=True) as redis, redis.monitor() as heard:
+        with Redis(port=self._port, decode_responses=True, socket_timeout=None) as redis, redis.monitor() as heard:
             began.set()
             for line in heard.listen():
                 if self._over.is_set():
