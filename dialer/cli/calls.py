@@ -20,10 +20,12 @@ from dialer.cli.render import (
     print_table,
 )
 from dialer.cli.spreadsheets import Sheet
+from dialer.domain.reference import as_id
 from dialer.domain.states import CallState, CloseReason, Outcome
-from dialer.errors import BatchUnknown
+from dialer.errors import BatchUnknown, CallUnknown
 
 if TYPE_CHECKING:
+    from dialer.domain.status import Explanation
     from dialer.facade import Dialer
 
 #: rows of a table, if nothing else is asked for
@@ -146,7 +148,9 @@ def _print_calls(found: Iterator[Any], limit: int) -> None:
 def explain(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="BATCH|CALL", help="Batch (with PHONE), or a call id alone.")],
-    phone: Annotated[str | None, typer.Argument(metavar="PHONE", help="Number in that batch.")] = None,
+    which: Annotated[
+        str | None, typer.Argument(metavar="PHONE|CALL", help="Number in that batch, or one of its call ids.")
+    ] = None,
     country: CountryOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -157,9 +161,9 @@ def explain(
       dialer explain acme/agent-7/spring +61278132035
     """
     desk = take_seat(ctx, as_json)
-    number = phone_of(phone, country) if phone else None
+    number = phone_of(which, country) if which and not as_id(which) else None
     with desk.open_dialer() as dialer:
-        answer = dialer.explain(dialer.find_batch(target).batch_id, number) if number else dialer.explain_call(target)
+        answer = _explained(dialer, target, which, number)
     if as_json:
         print_json(answer)
         return
@@ -191,6 +195,18 @@ def _print_attempt(attempt: dict[str, Any]) -> None:
             print("  " + "; ".join(f"{name} {value}" for name, value in told))
     for decision in attempt["decisions"]:
         print(f"  {decision['decision']}, says {decision['by']} at {decision['at']}")
+
+
+def _explained(dialer: Dialer, target: str, which: str | None, number: str | None) -> Explanation:
+    if which is None:
+        return dialer.explain_call(target)
+    batch_id = dialer.find_batch(target).batch_id
+    if number is not None:
+        return dialer.explain(batch_id, number)
+    answer = dialer.explain_call(which)
+    if answer.batch_id != batch_id:
+        raise CallUnknown(f"batch {target:.100} has no call {which:.100}")
+    return answer
 
 
 def requeue(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -277,6 +278,8 @@ def test_an_explanation_shows_every_gate(shell: Shell, dialer: FakeDialer) -> No
     assert "Mon-Fri|0800-1600 blocks" in shown
     assert json.loads(shell("explain", "c-9", "--json").stdout)["call_id"] == "c-9"
     assert dialer.said("explain_call") == "c-9"
+    of_batch = str(uuid.uuid4())
+    assert json.loads(shell("explain", BATCH, of_batch, "--json").stdout)["call_id"] == of_batch
 
 
 def test_accounts_show_what_stops_them(shell: Shell, dialer: FakeDialer) -> None:
