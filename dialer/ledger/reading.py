@@ -91,8 +91,8 @@ class SqlReading:
 
     def earliest_due(self, batch_ids: Sequence[str]) -> dict[str, datetime]:
         c = calls.c
-        waits = c.batch_id == batches.c.batch_id, c.state == word(CallState.WAITING), c.due_at.is_not(None)
-        first = select(func.min(c.due_at)).where(*waits).correlate(batches).scalar_subquery().label("first")
+        waits = select(c.due_at).where(c.batch_id == batches.c.batch_id, c.state == word(CallState.WAITING))
+        first = waits.order_by(c.due_at).limit(1).correlate(batches).scalar_subquery().label("first")
         query = select(batches.c.batch_id, first).where(batches.c.batch_id.in_(batch_ids))
         with self._transactions.read() as connection:
             return {batch_id: due for batch_id, due in connection.execute(query).all() if due is not None}

@@ -234,13 +234,14 @@ calls = Table(
         postgresql_where=text("state = 'waiting' AND due_at IS NOT NULL"),
         sqlite_where=text("state = 'waiting' AND due_at IS NOT NULL"),
     ),
-    # the first of one batch to fall due
+    # The first of one batch to fall due. Who asks does not say that it is not NULL: then `ix_calls_waiting` would do as
+    # well, and PostgreSQL reads all that wait in other batches from it.
     Index(
         "ix_calls_due",
         "batch_id",
         "due_at",
-        postgresql_where=text("state = 'waiting' AND due_at IS NOT NULL"),
-        sqlite_where=text("state = 'waiting' AND due_at IS NOT NULL"),
+        postgresql_where=text("state = 'waiting'"),
+        sqlite_where=text("state = 'waiting'"),
     ),
     # pages of those few among many that closed, or ended, in one way
     Index(

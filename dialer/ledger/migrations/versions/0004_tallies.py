@@ -29,7 +29,7 @@ COUNTED = {
     **{f"ended_{outcome}": "0" for outcome in OUTCOMES},
 }
 INDEXES = {
-    "ix_calls_due": (["batch_id", "due_at"], "state = 'waiting' AND due_at IS NOT NULL"),
+    "ix_calls_due": (["batch_id", "due_at"], "state = 'waiting'"),
     "ix_calls_reason": (["batch_id", "close_reason", "call_id"], "close_reason IS NOT NULL"),
     "ix_calls_outcome": (["batch_id", "outcome", "call_id"], "outcome IS NOT NULL"),
 }
