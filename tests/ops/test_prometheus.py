@@ -63,7 +63,7 @@ class Prometheus:
     def sees_the_dialer(self) -> bool:
         try:
             targets = self.ask("targets")["activeTargets"]
-        except OSError:
+        except (OSError, AssertionError):  # not there yet, or not ready yet
             return False
         return [target["health"] for target in targets] == ["up"]
 
