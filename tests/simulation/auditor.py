@@ -120,6 +120,8 @@ class Auditor:
         self.broken: str | None = None
         self.doubted_since: int | None = None
         self.requests = 0
+        #: somebody is to be told of every attempt that ends
+        self.has_listener = False
         self._rows, self._now, self._step = rows, now, step
         self._zone_of, self._legal, self._is_over, self._has_key = zone_of, legal, is_over, has_key
         self._channels = channels
@@ -258,6 +260,7 @@ class Auditor:
             if (state == "closed") != (reason is not None):
                 self.fail(f"{phone} is {state} with the reason {reason}")
         self._all_there(seen)
+        self._all_told()
 
     def _moved(self, call_id: str, phone: str, state: CallState, push_seq: int, claim_seq: int) -> None:
         before = self._states.get(call_id)
@@ -267,6 +270,18 @@ class Auditor:
         if push_seq < pushes or claim_seq < claims:
             self.fail(f"a sequence of {phone} went back")
         self._states[call_id], self._numbers[call_id] = state, (push_seq, claim_seq)
+
+    def _all_told(self) -> None:
+        """Whoever listens is told of every attempt that is over; a notice is written with the ending or not at all."""
+        if not self.has_listener:
+            return
+        untold = (
+            "SELECT count(*) FROM attempts a WHERE a.state IN ('ended', 'handed_off', 'rejected', 'unresolved') AND "
+            "NOT EXISTS (SELECT 1 FROM notices n WHERE n.call_id = a.call_id AND n.number = a.number "
+            "AND n.state = a.state)"
+        )
+        if count := self._rows.execute(untold).fetchone()[0]:
+            self.fail(f"{count} attempts ended without a notice")
 
     def _all_there(self, seen: dict[str, list[str]]) -> None:
         for ref, told in self.told.batches.items():

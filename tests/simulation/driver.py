@@ -93,6 +93,8 @@ class Driver:
             (30 if waiting else 3, self._deliver),
             (12 if not waiting else 5, self._round),
             (4, self._ask),
+            (3 if self.world.provider.rung else 0, self._post),
+            (2 if self.world.redis.notices else 0, self._tell),
             (2, self._operate),
         ]
         self.chance.choices([move for _, move in moves], [weight for weight, _ in moves])[0]()
@@ -121,6 +123,14 @@ class Driver:
     def _ask(self) -> None:
         if process := self._idle("ask"):
             self.world.ask(process)
+
+    def _post(self) -> None:
+        if self._free("web", 2):
+            self.world.post()
+
+    def _tell(self) -> None:
+        if process := self._free("worker", 3):
+            self.world.tell(process)
 
     def _idle(self, beat: str) -> Process | None:
         """A scheduler, mostly the first, whose last round of this kind is over."""
@@ -195,7 +205,7 @@ class Driver:
         return self.world.processes[self.chance.choice(names)]
 
     def _kill(self) -> None:
-        self.world.kill(self._anybody("worker", "scheduler", "operator"))
+        self.world.kill(self._anybody("worker", "scheduler", "operator", "web"))
 
     def _freeze(self) -> None:
         self.world.freeze(self._anybody("worker", "worker", "scheduler"), self.chance.choice(_FREEZES))
@@ -266,7 +276,7 @@ class Healing:
 
     def _calm(self) -> None:
         world = self.world
-        world.is_calm = world.provider.is_healed = world.provider.tells = True
+        world.is_calm = world.provider.is_healed = world.provider.tells = world.courier.is_healed = True
         for process in world.processes.values():
             process.redis_cut_until = process.ledger_cut_until = process.skew = 0.0
         while world.stage.actors:
@@ -307,6 +317,8 @@ class Healing:
         while any(world.redis.lanes.values()):
             self._together(lambda: world.deliver(world.processes["worker-1"]))
         self._together(lambda: world.ask(world.processes["scheduler-1"]))
+        while world.redis.notices:
+            self._together(lambda: world.tell(world.processes["worker-1"]))
 
     def _together(self, enter: Callable[[], None]) -> None:
         """A move from its beginning to its end."""
@@ -334,6 +346,7 @@ class Healing:
         if held := world.coordination.admission.held(ACCOUNT):
             fail(f"{held} channels are held for nobody")
         self._admits_every_call()
+        self._told_everybody(desk)
 
     def _compare(self, ref: str, status: object) -> None:
         """What readers are told against the rows."""
@@ -346,11 +359,30 @@ class Healing:
         if {reason: count for _, reason, count, _ in rows} != {word: count for word, count in told.items() if count}:
             self.world.auditor.fail(f"the status of {ref} is not what its rows are")
 
+    def _told_everybody(self, desk: Switchboard) -> None:
+        """Whatever was written down to be told arrived, or waits for its next try; and nothing else did."""
+        written = dict(self.world.ground.rows.execute("SELECT notice_id, heard_at FROM notices").fetchall())
+        arrived = self.world.courier.arrived
+        if deaf := [notice_id for notice_id, heard_at in written.items() if heard_at and notice_id not in arrived]:
+            self.world.auditor.fail(f"taken for heard, and never arrived: {deaf}")
+        if not self.world.was_restored and (strange := arrived.keys() - written.keys()):
+            self.world.auditor.fail(f"told without a word in the ledger: {sorted(strange)}")
+        overdue = "SELECT count(*) FROM notices WHERE due_at <= ?"
+        now = desk.ledger.now().isoformat(" ", "microseconds")[:26]
+        if self.world.redis.notices or self.world.ground.rows.execute(overdue, (now,)).fetchone()[0]:
+            self.world.auditor.fail("somebody is not told who could be")
+
     def _admits_every_call(self) -> None:
         """No call took place that the ledger takes for one that did not."""
-        rows = dict(self.world.ground.rows.execute("SELECT reference, state FROM attempts").fetchall())
+        found = self.world.ground.rows.execute("SELECT reference, state, outcome FROM attempts").fetchall()
+        rows = {reference: (state, outcome) for reference, state, outcome in found}
+        for reference, state, outcome in found:
+            if state == "ended" and reference not in self.world.provider.rung:
+                self.world.auditor.fail(f"the ledger says {outcome} of a call that never took place: {reference}")
         for reference, rung in self.world.provider.rung.items():
-            state = rows.get(reference)
+            state, outcome = rows.get(reference, (None, None))
+            if state == "ended" and outcome != rung.outcome:
+                self.world.auditor.fail(f"{rung.placement.phone} was {rung.outcome}, and the ledger says {outcome}")
             if state in ("not_sent", "refused", "rejected") or (state is None and not self.world.was_restored):
                 self.world.auditor.fail(f"{rung.placement.phone} was called, and the ledger says {state}")
 

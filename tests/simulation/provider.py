@@ -4,11 +4,12 @@ happened."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
+from dialer.domain.notice import Heard
 from dialer.domain.placement import (
     Absent,
     Answer,
@@ -155,6 +156,18 @@ class VirtualProvider:
             if rung is not None and rung.listed_at <= self._now():
                 return Found(rung.call_id, self._progress_of(rung))
         return Absent()
+
+    def heard(self, told: Mapping[str, Any]) -> Heard:
+        return Heard(told.get("id"), told.get("reference"), told.get("phone"))
+
+    def webhook(self) -> dict[str, Any] | None:
+        """Of some call that took place, whatever is known of it here: under way, over, long over; names may lack."""
+        if not self.rung:
+            return None
+        rung = self._chance.choice(list(self.rung.values()))
+        said = {"id": rung.call_id, "reference": rung.placement.reference, "phone": rung.placement.phone}
+        told = [name for name in said if self._chance.random() < 0.7] or ["id"]
+        return {name: said[name] for name in told} | {"over": rung.ends_at <= self._now()}
 
     def relay(self, order: ControlOrder) -> Answer:
         self._linger("provider.relay", 0.0)

@@ -4,6 +4,7 @@ them; which of it happens when, the driver says."""
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,18 +13,28 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from dialer.domain.call import Claim, Queued, Suppression
+from dialer.domain.client import Agent
 from dialer.domain.placement import Account, Capabilities
 from dialer.domain.spec import BatchSpec
 from dialer.domain.states import HoldScope, Lane
-from dialer.engine import control, ingest, rounds, trust
+from dialer.engine import control, ingest, rounds, telling, trust
 from dialer.engine.dispatch import WorkerIdentity, dispatch
+from dialer.engine.inbox import receive
 from dialer.engine.release import ReleaseMemory
 from dialer.engine.settle import release_channel
-from dialer.errors import BatchTerminated, DialerError, LedgerUnreachable, LoadRefused, RedisUnreachable
+from dialer.errors import (
+    BatchTerminated,
+    DialerError,
+    LedgerUnreachable,
+    LoadRefused,
+    RedisUnreachable,
+    WebhookUnknown,
+)
 from dialer.ports import Armed, Grant, HouseRules, Switchboard
 from dialer.ports.ledger import Ledger
 from dialer.testing.coordination import FakeClock, FakeCoordination
 from tests.simulation.auditor import Auditor, Broken, Minutes, Terms, Told
+from tests.simulation.courier import VirtualCourier
 from tests.simulation.ground import Ground
 from tests.simulation.ports import ProcessClock, Wired, WiredLedger
 from tests.simulation.provider import VirtualProvider
@@ -33,6 +44,8 @@ from tests.simulation.stage import Actor, Stage
 START = datetime(2026, 11, 23, tzinfo=UTC)
 LEASE = timedelta(seconds=5)
 ACCOUNT = "au"
+#: In the path of its webhooks.
+SECRET = "hush-hush"
 #: Guards that a world can be built without, to see what happens then.
 GUARDS = ("compare-and-set", "epoch", "witness", "deadline", "dead-worker proof", "last-moment gate")
 CAPABILITIES = {
@@ -112,6 +125,7 @@ class World:
             calls_per_second=self.chance.choice([2.0, 10.0, 100.0]),
             channels=self.chance.choice([1, 2, 4, 8]),
             caller_id="+61390000000",
+            options={"webhook_secret": SECRET},
         )
         self.auditor = Auditor(
             ground.rows,
@@ -124,11 +138,15 @@ class World:
             has_key=self.kind == "keyed",
         )
         self.provider = VirtualProvider(self.chance, self.clock.utc, self.linger, self.auditor, CAPABILITIES[self.kind])
-        names = ("worker-1", "worker-2", "scheduler-1", "scheduler-2", "operator")
+        self.courier = VirtualCourier(self.chance, self.linger)
+        names = ("worker-1", "worker-2", "scheduler-1", "scheduler-2", "operator", "web")
         self.processes = {name: Process(name) for name in names}
         self.is_calm = False
         self.refs = [f"batch-{index}" for index in range(self.chance.choice([1, 2, 3]))]
         self.messages: list[Queued] = []
+        #: webhooks that came, and notices that were pushed: both come again
+        self.posted: list[bytes] = []
+        self.pushed: list[str] = []
         self.backup: tuple[Any, Any, datetime] | None = None
         self.disk: dict[str, Any] | None = None
         #: Redis must not forget any more: the ledger has forgotten already
@@ -138,6 +156,10 @@ class World:
         self.trace: list[str] = []
         self._seats: dict[str, Switchboard] = {}
         ground.ledger.accounts.ensure(ACCOUNT, None, "keys")
+        self.auditor.has_listener = self.chance.random() < 0.7
+        if self.auditor.has_listener:
+            url, secret = "https://owner.example/calls", "whsec_c2ltdWxhdGVk"
+            ground.ledger.agents.save(Agent("w1", "a1", ACCOUNT, "a1", webhook_url=url, webhook_secret=secret))
 
     @property
     def now(self) -> float:
@@ -293,6 +315,62 @@ class World:
             if asked.event == "failed" and "Unreachable" not in asked.detail:
                 self.auditor.fail(f"asking failed: {asked.detail}")
         rounds.relay_outbox(desk)
+        rounds.settle_inbox(desk)
+        rounds.hand_out_notices(desk)
+
+    # the world outside
+
+    def post(self) -> None:
+        """A webhook comes in: early, late, again, or from somebody who makes it up."""
+        fate = self.chance.random()
+        told = self.provider.webhook()
+        if fate < 0.25 and self.posted:
+            body = self.chance.choice(self.posted)
+        elif fate < 0.4:
+            body = json.dumps(self._forged()).encode()
+        elif told is not None:
+            body = json.dumps(told).encode()
+        else:
+            return
+        self.posted.append(body)
+        is_ours = fate < 0.9
+        self.enter("webhook", self.processes["web"], lambda: self._post(body, is_ours=is_ours))
+
+    def _forged(self) -> dict[str, Any]:
+        """By somebody who knows the secret, and references of attempts: it says that a call is over which is not, or
+        never was."""
+        references = list(self.auditor.taken) or ["no reference"]
+        return {"id": f"call-{self.chance.randint(1, 30)}", "reference": self.chance.choice(references), "over": True}
+
+    def _post(self, body: bytes, *, is_ours: bool) -> None:
+        desk = self.desk(self.processes["web"])
+        kept = "SELECT count(*) FROM inbox"
+        before = self.ground.rows.execute(kept).fetchone()[0]
+        try:
+            receive(desk, ACCOUNT, SECRET if is_ours else "guessed", body)
+        except WebhookUnknown:
+            if is_ours or self.ground.rows.execute(kept).fetchone()[0] > before:
+                self.auditor.fail("a webhook without the secret was not left at the door")
+            return
+        if not is_ours:
+            self.auditor.fail("a webhook without the secret was taken")
+
+    def tell(self, process: Process) -> None:
+        """A notice reaches a worker: once, again, or never."""
+        fate = 1.0 if self.is_calm else self.chance.random()
+        if fate < 0.15 and self.pushed:
+            notice_id = self.chance.choice(self.pushed)
+        elif self.redis.notices:
+            notice_id = self.redis.notices.popleft()
+            self.pushed.append(notice_id)
+            if fate < 0.25:
+                return
+        else:
+            return
+        self.enter(f"tell {notice_id[-8:]}", process, lambda: self._tell(process, notice_id))
+
+    def _tell(self, process: Process, notice_id: str) -> None:
+        telling.tell(self.desk(process), self.courier, notice_id, telling.Silences())
 
     # operators
 
@@ -441,7 +519,7 @@ class World:
         process.skew = seconds
 
     def save_redis(self) -> None:
-        names = ("epoch", "debt", "signals", "lines", "witnesses", "lanes", "is_woken", "ticks")
+        names = ("epoch", "debt", "signals", "lines", "witnesses", "lanes", "notices", "is_woken", "ticks")
         self.disk = {name: copy.deepcopy(getattr(self.redis, name)) for name in names}
 
     def lose_redis(self, how: str) -> None:
