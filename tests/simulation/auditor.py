@@ -126,6 +126,8 @@ class Auditor:
         self._zone_of, self._legal, self._is_over, self._has_key = zone_of, legal, is_over, has_key
         self._channels = channels
         self._version = -1
+        #: references of attempts that some restored ledger may have forgotten; the next one to be restored forgets them
+        self._recovered: set[str] = set()
         self._states: dict[str, CallState] = {}
         self._numbers: dict[str, tuple[int, int]] = {}
 
@@ -219,17 +221,23 @@ class Auditor:
         """Never more than there are channels; all that a restored ledger may have forgotten may be ringing, too."""
         if len(held) <= self._channels:
             return
-        recovered = {
-            reference for (reference,) in self._rows.execute("SELECT reference FROM attempts WHERE worker = 'restored'")
-        }
-        if len(held - recovered) > self._channels:
+        recovered = "SELECT reference FROM attempts WHERE worker = 'restored'"
+        self._recovered |= {reference for (reference,) in self._rows.execute(recovered)}
+        if len(held - self._recovered) > self._channels:
             self.broken = self.broken or f"{len(held)} of {self._channels} channels are held"
 
     def copy_knowledge(self) -> Knowledge:
         return copy.deepcopy(self.told)
 
+    def restored(self) -> None:
+        """The ledger is what it was. What was live then may be over since: it holds a channel again until that is
+        known, beside the one that came after it."""
+        live = "SELECT reference FROM attempts WHERE state IN ('dialing', 'in_progress', 'unknown')"
+        self._recovered |= {reference for (reference,) in self._rows.execute(live)}
+        self.rewind()
+
     def rewind(self) -> None:
-        """The ledger was restored: its rows are what they are, no move made them so."""
+        """The rows are what they are, no move made them so."""
         self._states, self._numbers, self._version = {}, {}, -1
 
     def look(self) -> None:

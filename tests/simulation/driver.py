@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dialer.domain.states import CallState
-from dialer.engine import control, rounds, trust, watch
+from dialer.engine import control, rescue, rounds, trust, watch
 from dialer.errors import BatchTerminated
 from dialer.ports import Switchboard
 from tests.simulation.auditor import Broken
@@ -332,7 +332,9 @@ class Healing:
 
     def _judge(self, desk: Switchboard) -> None:
         world, fail = self.world, self.world.auditor.fail
+        world.advance(rescue.PERMIT_GRACE_SECONDS + 1.0)  # a permit of somebody who died may be as young as that
         rounds.keep_house(desk)
+        self._work(desk)
         world.auditor.rewind()
         world.auditor.look()
         for ref in world.auditor.told.batches:

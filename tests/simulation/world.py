@@ -552,7 +552,7 @@ class World:
         self.auditor.told = copy.deepcopy(knowledge)
         in_doubt = self.ground.rows.execute("SELECT doubt FROM ledger").fetchone()[0]
         self.auditor.doubted_since = self.stage.steps if in_doubt else None
-        self.auditor.rewind()
+        self.auditor.restored()
         self.was_restored, self.restored_from = True, min(at, self.restored_from or at)
         self.stage.kill(self.operator.name)
         for process in self.processes.values():
@@ -627,6 +627,8 @@ class ProcessWire:
                 auditor.armed(given[0])
             case ("decisions", "resolve") if answer:
                 auditor.decided(given[0], given[1])
+            case ("decisions", "never_placed") if answer:
+                auditor.decided(given[0].batch_id, given[0].call_id)
             case ("trust", "raise_doubt"):
                 auditor.doubted_since = world.stage.steps
             case ("trust", "confirm"):
