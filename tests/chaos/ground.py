@@ -28,9 +28,11 @@ from dialer.settings import load_settings
 from dialer.simulator import Simulator
 from tests.chaos.auditor import Admitted, Evidence, Freeze, Opening, Terms, Word
 from tests.chaos.ledgers import Books
+from tests.chaos.webhooks import SECRET, Mischief
 from workers import programs
 from workers.children import Child, end_in_order
 from workers.embedded_redis import EmbeddedRedis
+from workers.serving import LISTENING
 
 WORKSPACE, AGENT = "acme", "agent-1"
 SLOTS = 12
@@ -52,7 +54,7 @@ deadline_seconds = {deadline}
 KEYS = {
     "inspra": "",
     "batch_call": 'api_key = "key"\napi_secret = "secret"\n',
-    "outboundcalls": 'api_key = "oc_test"\n',
+    "outboundcalls": f'api_key = "oc_test"\nwebhook_secret = "{SECRET}"\n',
 }
 TIMING = """
 [timing]
@@ -97,12 +99,14 @@ class Ground:
         pace: float = 60.0,
         channels: int = 400,
         elsewhere: Mapping[str, str] | None = None,
+        mischief: Mischief | None = None,
     ) -> None:
         self.home = home
         self.books = books
         self.lines: list[str] = []
         self.workers: list[Child] = []
         self.schedulers: list[Child] = []
+        self.servers: list[Child] = []
         self.loaded: dict[str, Loaded] = {}
         self.naps: list[Nap] = []
         self.simulator = Simulator(dict(scenario or {"defaults": FAST}))
@@ -112,6 +116,7 @@ class Ground:
         self._elsewhere = dict(elsewhere or {})
         self._account = {"pace": pace, "channels": channels, "deadline": DEADLINE_SECONDS}
         self._stack = ExitStack()
+        self._mischief = mischief
         self._hired = 0
 
     def __enter__(self) -> Self:
@@ -140,6 +145,24 @@ class Ground:
         name = f"worker{self._number()}"
         return self._start(self.workers, name, [*wrapping, *programs.worker(name, slots)])
 
+    @property
+    def mischief(self) -> Mischief:
+        """Who passes webhooks on to the server."""
+        assert self._mischief is not None
+        return self._mischief
+
+    def serve(self) -> Child:
+        """The HTTP server, on a port of its own; webhooks are passed on to it from now on."""
+        name = f"server{self._number()}"
+        child = self._start(self.servers, name, programs.serving(port=0))
+        self.until(lambda: bool(self._listening(name)), f"{name} listening")
+        self.mischief.target = self._listening(name)
+        return child
+
+    def _listening(self, name: str) -> str:
+        found = (line.partition(LISTENING)[2] for line in self.lines if line.startswith(f"{name} |"))
+        return next((address.strip() for address in found if address), "")
+
     def open(self, schedulers: int = 2, workers: int = 2, slots: int = SLOTS) -> None:
         """Everybody at work."""
         for _ in range(schedulers):
@@ -149,7 +172,8 @@ class Ground:
 
     def end(self) -> None:
         """SIGTERM to everybody, in order."""
-        end_in_order(self.schedulers, self.workers)
+        end_in_order([*self.servers, *self.schedulers], self.workers)
+        self.servers.clear()
         self.schedulers.clear()
         self.workers.clear()
 
@@ -272,6 +296,7 @@ class Ground:
 
     def _configuration(self) -> str:
         head = f'database_url = "{self.books.url}"\nredis_url = "{self.redis.url}"\ndefault_provider = "batch_call"\n'
+        head += 'webhook_allow = ["127.0.0.1"]\n'
         accounts = [ACCOUNT.format(kind=kind, url=self.simulator.url, **self._account) + KEYS[kind] for kind in KEYS]
         return head + "".join(accounts) + "".join(map(self._account_elsewhere, self._elsewhere)) + TIMING
 
