@@ -110,7 +110,8 @@ def announce_all(
     connection: Connection, batch_id: str, ended: Sequence[tuple[str, int]], state: AttemptState, now: datetime
 ) -> None:
     """As `announce`, for many attempts of one batch: call ids and attempt numbers."""
-    if ended and connection.execute(select(LISTENER).where(batches.c.batch_id == batch_id)).scalar():
+    has_listener = select(LISTENER).select_from(batches).where(batches.c.batch_id == batch_id)
+    if ended and connection.execute(has_listener).scalar():
         _write(connection, batch_id, ended, state, now)
 
 
