@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.driver import simulate
 from tests.simulation.ground import Ground
 
-SEEDS, AT_ONCE = 200, 20
+SEEDS, AT_ONCE = 200, 10
 #: Fewer than `make simulate` has: each run of all tests plays these.
 EVENTS = 45
 
