@@ -79,7 +79,7 @@ def settings_of(ledger_url: str) -> Settings:
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[Served]:
-    with Dialer(settings) as dialer, running(create_app(dialer)) as url, httpx.Client(timeout=30) as client:
+    with Dialer(settings) as dialer, running(create_app(dialer)) as url, httpx.Client(timeout=100) as client:
         yield Served(url, dialer, dialer.keys.create("acme"), client)
 
 
