@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, not_, select
+from sqlalchemy import ColumnElement, Connection, Engine, not_, select
 
 from dialer.ledger.columns import texts
 from dialer.ledger.tables import PHONE_CHARS, calls, ledger
@@ -19,18 +20,18 @@ from dialer.ledger.upkeep_tables import erasures
 #: No number begins so.
 SIGN = "#"
 
-_keys: dict[str, bytes] = {}
+_keys: WeakKeyDictionary[Engine, bytes] = WeakKeyDictionary()
 
 
 def key_of(connection: Connection) -> bytes:
-    """Read once by each process and ledger: it never changes."""
-    url = str(connection.engine.url)
-    if url not in _keys:
+    """Read once for each opened ledger: it never changes."""
+    known = _keys.get(connection.engine)
+    if known is None:
         key: str | None = connection.execute(select(ledger.c.erasure_key)).scalar_one()
         if key is None:
             raise AssertionError("this ledger has no key for tokens: it was made by no migration")
-        _keys[url] = bytes.fromhex(key)
-    return _keys[url]
+        known = _keys[connection.engine] = bytes.fromhex(key)
+    return known
 
 
 def token_of(key: bytes, phone: str) -> str:
