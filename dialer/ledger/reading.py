@@ -6,9 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select, union_all
+from sqlalchemy import Column, Connection, RowMapping, Select, func, literal, select, tuple_, union_all
 
 from dialer.domain.batch import Batch, Cohort
 from dialer.domain.call import AttemptRecord, CallRecord
@@ -66,7 +67,7 @@ class SqlReading:
     ) -> list[CallRecord]:
         with self._transactions.read() as connection:
             names = None if phone is None else names_of(connection, phone)
-            ids = _ids(batch_id, state, outcome, _narrowed(names, after), limit)
+            ids = _ids(batch_id, names, state, outcome, after, limit)
             wanted = connection.execute(ids).scalars().all()
             return records(connection, wanted)
 
@@ -136,43 +137,52 @@ def _tally(counts: Mapping[str, int], last_minute: int) -> Tally:
     )
 
 
-def _narrowed(names: Sequence[str] | None, after: str | None) -> list[Any]:
-    """`names`: what a number is called here, its token among them."""
-    c = calls.c
-    where: list[Any] = []
-    if names is not None:
-        where.append(c.phone.in_(names))
-    if after is not None:
-        where.append(c.call_id > after)
-    return where
-
-
-def _ids(batch_id: str | None, state: str | None, outcome: str | None, where: list[Any], limit: int) -> Select[Any]:
+def _ids(
+    batch_id: str | None,
+    phones: Sequence[str] | None,
+    state: str | None,
+    outcome: str | None,
+    after: str | None,
+    limit: int,
+) -> Select[Any]:
     """A page of ids in load order, read from an index in that order. Where nothing but the batch is given, it merges
     the heads of all states."""
     c = calls.c
-    if outcome is not None:
-        where = [*where, c.outcome == word(Outcome(outcome))]
-    if state is not None:
-        where = [*where, _stands(state)]
+    kept: list[Any] = [] if phones is None else [c.phone.in_(phones)]
+    said = [each for each in (_outcome(outcome), _stands(state)) if each is not None]
     if batch_id is None:
-        # Calls whose batch was pruned are nobody's, and are about to go.
-        where = [*where, c.batch_id.in_(select(batches.c.batch_id))]
-        return select(c.call_id).where(*where).order_by(c.call_id).limit(limit)
-    where = [c.batch_id == batch_id, *where]
-    if state is not None or outcome is not None:
-        return select(c.call_id).where(*where).order_by(c.call_id).limit(limit)
-    heads = [select(c.call_id).where(*where, _stands(state)).order_by(c.call_id).limit(limit) for state in CallState]
+        equal = [column == word(member) for column, member in said] + ([] if after is None else [c.call_id > after])
+        return select(c.call_id).where(*kept, *equal).order_by(c.call_id).limit(limit)
+    kept.append(c.batch_id == batch_id)
+    if said:
+        (column, member), *others = said
+        kept += [other == word(value) for other, value in others]
+        return _alike(column, member, after).where(*kept).limit(limit)
+    heads = [_alike(c.state, state, after).where(*kept).limit(limit) for state in CallState]
     merged = union_all(*(select(head.subquery()) for head in heads)).subquery("merged")
     return select(merged.c.call_id).order_by(merged.c.call_id).limit(limit)
 
 
-def _stands(state: str) -> ColumnElement[bool]:
-    """In this state, or closed for this reason. Asked for `closed` beside the reason, which says it already, PostgreSQL
-    might read through all that are closed."""
-    if state in set(CallState):
-        return calls.c.state == word(CallState(state))
-    return calls.c.close_reason == word(CloseReason(state))
+def _outcome(outcome: str | None) -> tuple[Column[Any], Enum] | None:
+    return None if outcome is None else (calls.c.outcome, Outcome(outcome))
+
+
+def _stands(state: str | None) -> tuple[Column[Any], Enum] | None:
+    """In this state, or closed for this reason, which says that it is closed."""
+    if state is None:
+        return None
+    is_state = state in set(CallState)
+    return (calls.c.state, CallState(state)) if is_state else (calls.c.close_reason, CloseReason(state))
+
+
+def _alike(column: Column[Any], member: Enum, after: str | None) -> Select[Any]:
+    """Calls whose column has this value, spelled as a range. Of one that is equal, PostgreSQL drops the column from the
+    order, finds the primary key to be in it, and may read millions of other calls there before the first of these."""
+    c, value = calls.c, word(member)
+    begin = (
+        column >= value if after is None else tuple_(column, c.call_id) > tuple_(value, literal(after, c.call_id.type))
+    )
+    return select(c.call_id).where(begin, column <= value).order_by(column, c.call_id)
 
 
 def records(connection: Connection, call_ids: Sequence[str]) -> list[CallRecord]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from dialer.domain.states import AttemptState, CallState, CloseReason, Outcome
 from dialer.ledger.columns import word
 from dialer.ledger.tables import UNDRAINED, attempts, batches, calls, live, workers
-from dialer.ledger.tally_tables import COUNTS, closed_as, ended_with, tallies, tally_deltas
+from dialer.ledger.tally_tables import COUNTS, attempt_ended_with, closed_as, ended_with, tallies, tally_deltas
 
 #: Versions before this schema move calls without counting that.
 COUNTING_SINCE = "0004"
@@ -57,9 +57,10 @@ def recount(connection: Connection, batch_id: str) -> bool:
     """Whether its tally had drifted. What is lacking is one more delta, reckoned in one statement from its rows and its
     tally as they are at one instant: moves go on meanwhile, and need not wait."""
     rows = select(*(_of_a_call(name).label(name) for name in COUNTS)).where(calls.c.batch_id == batch_id)
+    ended = select(*(_of_an_attempt(name).label(name) for name in COUNTS)).where(attempts.c.batch_id == batch_id)
     folded = select(*(-tallies.c[name] for name in COUNTS)).where(tallies.c.batch_id == batch_id)
     fresh = select(*(-_none_is_zero(tally_deltas.c[name]) for name in COUNTS))
-    parts = union_all(rows, folded, fresh.where(tally_deltas.c.batch_id == batch_id)).subquery("parts")
+    parts = union_all(rows, ended, folded, fresh.where(tally_deltas.c.batch_id == batch_id)).subquery("parts")
     row = connection.execute(select(*(func.sum(parts.c[name]) for name in COUNTS))).one()
     delta = {name: int(by) for name, by in zip(COUNTS, row, strict=True) if by}
     if delta:
@@ -81,10 +82,17 @@ def _of_a_call(name: str) -> ColumnElement[int]:
         return c.attempts_spent - case((under_way, _ONE), else_=_ZERO)
     if name == "waiting":
         return case((c.state == word(CallState.WAITING), _ONE), else_=_ZERO)
-    return case((_COUNTED_WHERE[name], _ONE), else_=_ZERO)
+    return case((_CALLS[name], _ONE), else_=_ZERO) if name in _CALLS else _ZERO
 
 
-_COUNTED_WHERE: dict[str, ColumnElement[bool]] = {
+def _of_an_attempt(name: str) -> ColumnElement[int]:
+    return case((_ATTEMPTS[name], _ONE), else_=_ZERO) if name in _ATTEMPTS else _ZERO
+
+
+_CALLS: dict[str, ColumnElement[bool]] = {
     **{closed_as(reason): calls.c.close_reason == word(reason) for reason in CloseReason},
     **{ended_with(outcome): calls.c.outcome == word(outcome) for outcome in Outcome},
+}
+_ATTEMPTS: dict[str, ColumnElement[bool]] = {
+    attempt_ended_with(outcome): attempts.c.outcome == word(outcome) for outcome in Outcome
 }
