@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench import loading, report, scale
+from bench import loading, report, scale, serving
 from bench.figures import plain
 from bench.stage import KINDS, Stage, ask
 
@@ -29,10 +29,11 @@ class Size:
     loaded: int
     repeats: int
     minutes: float
+    test_calls: int
 
 
-QUICK = Size(few=10_000, many=50_000, ticks=8, gone=25_000, loads=1, loaded=30_000, repeats=5, minutes=0.1)
-FULL = Size(few=10_000, many=5_000_000, ticks=60, gone=250_000, loads=3, loaded=1_000_000, repeats=100, minutes=5)
+QUICK = Size(few=10_000, many=50_000, ticks=8, gone=25_000, loads=1, loaded=30_000, repeats=5, minutes=0.1, test_calls=400)
+FULL = Size(few=10_000, many=5_000_000, ticks=60, gone=250_000, loads=3, loaded=1_000_000, repeats=100, minutes=5, test_calls=4000)
 
 #: Each returns its parts by the names that they have in the results.
 Measure = Callable[[Stage, str, Size], dict[str, dict[str, Any]]]
@@ -43,6 +44,9 @@ BENCHMARKS: dict[str, Measure] = {
     "scale": lambda stage, kind, size: scale.measure(
         stage, kind, size.few, size.many, ticks=size.ticks, gone=size.gone, repeats=size.repeats, minutes=size.minutes
     ),
+    "serving": lambda stage, kind, size: {
+        "serving": serving.measure(stage, kind, size.test_calls, size.loaded, size.loads)
+    },
 }
 
 

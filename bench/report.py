@@ -90,6 +90,20 @@ def _load(found: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _serving(found: dict[str, Any]) -> dict[str, str]:
+    clients, rows = f"by {found['clients']} clients", f"{found['rows']:,} numbers"
+    return {
+        f"POST /test-call {clients} (requests/s)": _spread(found["test_calls_per_second"]),
+        f"the same framework, nothing behind it, {clients} (requests/s)": _spread(found["bare_per_second"]),
+        "**bare endpoint ÷ POST /test-call, requests/s**": _ratio(found["bare_by_test_calls"]),
+        "POST /test-call, p99 (ms)": _spread(found["test_call_p99_ms"]),
+        "bare endpoint, p99 (ms)": _spread(found["bare_p99_ms"]),
+        f"POST /load-json of {rows} in chunks of 10,000 (rows/s)": _spread(found["load_json_rows_per_second"]),
+        f"Python API, {rows} in one load (rows/s)": _spread(found["python_rows_per_second"]),
+        "**Python API ÷ POST /load-json, seconds**": _ratio(found["python_by_load_json"]),
+    }
+
+
 def _resident(found: dict[str, Any]) -> dict[str, str]:
     there = f"with {found['calls']:,} calls in the ledger (MB)"
     while_it = f"{there[:-5]}, over {found['minutes']} minutes"
@@ -122,7 +136,14 @@ def _slowest(figure: dict[str, float]) -> str:
     return f"{spelled(figure['median'])}; **{spelled(figure['p99'])}**"
 
 
-PARTS = {"load": _load, "release": _release, "reading": _reading, "resident": _resident, "scale": _scale}
+PARTS = {
+    "load": _load,
+    "serving": _serving,
+    "release": _release,
+    "reading": _reading,
+    "resident": _resident,
+    "scale": _scale,
+}
 
 
 def _spread(figure: dict[str, float]) -> str:

@@ -24,7 +24,7 @@ FIRST_MILLISECOND: Final = 100_000_000_000
 LAST_MILLISECOND: Final = 32_503_680_000_000
 
 #: What can be a name at all: no control characters.
-PRINTABLE: Final = r"^[^\x00-\x1f]*[^\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f]*$"
+PRINTABLE: Final = r"^[^\x00-\x1f]+$"
 
 #: As far as a schema can tell.
 PHONE_SCHEMA: Final[JsonDict] = {"type": "string", "minLength": 3, "maxLength": 64, "pattern": r"^ *\+[0-9 ().-]+$"}
@@ -32,6 +32,8 @@ PHONE_SCHEMA: Final[JsonDict] = {"type": "string", "minLength": 3, "maxLength": 
 _AGENT: Final = "agent_7ff47846-c8a0-4304-ae13-88cfc31c1a03"
 _ID: Final = "batch_call_01a205b3d00070008000122b945534ea"
 _STATUSES = Literal["draft", "scheduled", "sent", "completed", "failed"]
+#: null counts as left out.
+_COUNT_OR_NULL: Final[JsonDict] = {"type": ["integer", "null"]}
 _INSTANT: Final = "Unix timestamp in milliseconds."
 
 
@@ -163,9 +165,16 @@ class BatchCallEdit(_Body):
 class ListWanted(_Body):
     """Which batches: newest first, page by page."""
 
-    page: Annotated[int, read_count(0, LAST_PAGE)] = Field(0, ge=0, le=LAST_PAGE, description="From 0.", examples=[0])
+    page: Annotated[int, read_count(0, LAST_PAGE)] = Field(
+        0, ge=0, le=LAST_PAGE, json_schema_extra=_COUNT_OR_NULL, description="From 0.", examples=[0]
+    )
     limit: Annotated[int, read_count(1, LONGEST_PAGE)] = Field(
-        LONGEST_PAGE, ge=1, le=LONGEST_PAGE, description="Batches on a page.", examples=[20]
+        LONGEST_PAGE,
+        ge=1,
+        le=LONGEST_PAGE,
+        json_schema_extra=_COUNT_OR_NULL,
+        description="Batches on a page.",
+        examples=[20],
     )
     sort_by: Annotated[str, fields.one_of("created_timestamp")] = Field(
         "created_timestamp",
