@@ -32,8 +32,20 @@ class Size:
     test_calls: int
 
 
-QUICK = Size(few=10_000, many=50_000, ticks=8, gone=25_000, loads=1, loaded=30_000, repeats=5, minutes=0.1, test_calls=400)
-FULL = Size(few=10_000, many=5_000_000, ticks=60, gone=250_000, loads=3, loaded=1_000_000, repeats=100, minutes=5, test_calls=4000)
+QUICK = Size(
+    few=10_000, many=50_000, ticks=8, gone=25_000, loads=1, loaded=30_000, repeats=5, minutes=0.1, test_calls=400
+)
+FULL = Size(
+    few=10_000,
+    many=5_000_000,
+    ticks=60,
+    gone=250_000,
+    loads=3,
+    loaded=1_000_000,
+    repeats=100,
+    minutes=5,
+    test_calls=4000,
+)
 
 #: Each returns its parts by the names that they have in the results.
 Measure = Callable[[Stage, str, Size], dict[str, dict[str, Any]]]

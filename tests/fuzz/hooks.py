@@ -14,7 +14,8 @@ ALMOST_WHOLE = re.compile(r"got -?[0-9]+(\.0+|e\+?[0-9]+)\b|got -?[0-9.]+e\+[0-9
 #: A field of the right form, and wrong for another reason; blanks alone are no text. Control characters our patterns
 #: forbid, and schemathesis makes them up all the same.
 MEANING = re.compile(
-    "control characters|expected text, got nothing|test_numbers|idempotency key|caller ID|may not|no account|at least one|on its clock"
+    "control characters|expected text, got nothing|test_numbers|idempotency key|caller ID|may not|no account|"
+    "at least one|on its clock"
 )
 
 
