@@ -27,6 +27,8 @@ SEEDS = 40
 EVENTS = 70
 
 
+# Dozens of seeds one after the other, where others play a few.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("guard", "faults", "found"),
     [
