@@ -44,8 +44,8 @@ ACCOUNT = """
 kind = "inspra"
 base_url = "{provider}"
 caller_id = "+61255509999"
-calls_per_second = {calls_per_second}
-channels = {channels}
+calls_per_second = 1000.0
+channels = 251
 """
 ACCOUNTS = ("bench", "second")
 
@@ -83,13 +83,10 @@ class Stage:
             self.postgres.drop_database(name)
         shutil.rmtree(folder)
 
-    def configuration(
-        self, url: str, provider: str = NOBODY, calls_per_second: float = 1000.0, channels: int = 251
-    ) -> Path:
+    def configuration(self, url: str, provider: str = NOBODY) -> Path:
         """A dialer.toml for that ledger."""
-        limits = {"calls_per_second": calls_per_second, "channels": channels}
         path = self.home / f"{next(self._names)}.toml"
-        accounts = "".join(ACCOUNT.format(name=name, provider=provider, **limits) for name in ACCOUNTS)
+        accounts = "".join(ACCOUNT.format(name=name, provider=provider) for name in ACCOUNTS)
         path.write_text(CONFIGURATION.format(ledger=url, redis=self.redis.url, accounts=accounts), encoding="utf-8")
         return path
 
@@ -97,11 +94,8 @@ class Stage:
         return load_settings(self.configuration(url))
 
     def desk(self, url: str) -> Switchboard:
-        return self.desk_of(self.configuration(url))
-
-    def desk_of(self, configuration: Path) -> Switchboard:
         """As the scheduler has it: with a queue that really pushes."""
-        settings = load_settings(configuration)
+        settings = self.settings(url)
         return open_switchboard(settings, CeleryQueue(RedisServer(settings.redis_address())))
 
 

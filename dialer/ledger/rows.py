@@ -7,12 +7,11 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, RowMapping, func
 
 from dialer.domain.batch import Batch, BatchName, BatchTerms, Cohort, CohortZones, Span
 from dialer.domain.retry import RetryPolicy
 from dialer.domain.states import BatchState, Lane
-from dialer.ledger.direct import Fields, Row
 from dialer.ledger.tables import batches, calls, cohorts
 
 _DELAYS = ("no_answer", "busy", "voicemail", "failed", "declined")
@@ -20,19 +19,6 @@ _DELAYS = ("no_answer", "busy", "voicemail", "failed", "declined")
 #: What holds for a call: its own, else its batch's. For statements that join both.
 LANE: ColumnElement[int] = func.coalesce(calls.c.lane, batches.c.lane)
 MAX_RETRIES: ColumnElement[int] = func.coalesce(calls.c.max_retries, batches.c.max_retries)
-
-#: What `terms_of` reads, to be selected side by side and first where `terms_known` is asked.
-TERMS = tuple(
-    batches.c[name]
-    for name in (
-        *("workspace_id", "agent_id", "batch_ref", "account", "nbf", "exp", "title", "cli", "block_rules"),
-        *("calling_hours", "timezone", "lane", "max_retries", "retry", "on_unknown", "max_call_seconds", "cron"),
-        *("ignore_hours", "provider_agent_id"),
-    )
-)
-#: The terms of so many batches are remembered as they were read last.
-_KNOWN_AT_MOST = 1024
-_known: dict[tuple[Any, ...], BatchTerms] = {}
 
 #: Fields of the terms by their outside names.
 OUTSIDE_NAMES = {
@@ -84,7 +70,7 @@ def changes(old: BatchTerms, new: BatchTerms) -> tuple[str, ...]:
     return tuple(word for name, word in OUTSIDE_NAMES.items() if getattr(old, name) != getattr(new, name))
 
 
-def terms_of(row: Fields) -> BatchTerms:
+def terms_of(row: RowMapping) -> BatchTerms:
     b = batches.c
     return BatchTerms(
         name=BatchName(row[b.workspace_id], row[b.agent_id], row[b.batch_ref]),
@@ -107,18 +93,7 @@ def terms_of(row: Fields) -> BatchTerms:
     )
 
 
-def terms_known(row: Row) -> BatchTerms:
-    """The same, read once for all rows that say the same."""
-    given = row.as_given(slice(len(TERMS)))
-    terms = _known.get(given)
-    if terms is None:
-        if len(_known) >= _KNOWN_AT_MOST:
-            _known.clear()
-        terms = _known[given] = terms_of(row)
-    return terms
-
-
-def batch_of(row: Fields) -> Batch:
+def batch_of(row: RowMapping) -> Batch:
     b = batches.c
     return Batch(
         batch_id=row[b.batch_id],
@@ -136,7 +111,7 @@ def batch_of(row: Fields) -> Batch:
     )
 
 
-def cohort_of(row: Fields) -> Cohort:
+def cohort_of(row: RowMapping) -> Cohort:
     c = cohorts.c
     opens_at, closes_at = row[c.opens_at], row[c.closes_at]
     return Cohort(
