@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from collections.abc import Sequence
 from threading import Lock
@@ -44,6 +45,9 @@ class Seat:
         self._telling = Telling(desk, courier) if courier else None
         self._running = 0
         self._lock = Lock()
+        #: by the monotonic clock; None = not yet
+        self._beaten_at: float | None = None
+        self._beating = Lock()
         self._heartbeat = Aside("heartbeat", self._beat, desk.rules.timing.heartbeat.total_seconds())
         self._watch = alerting.scheduler_watch()
         self._lookout = Aside("lookout", self._look_out, LOOK_SECONDS)
@@ -57,6 +61,7 @@ class Seat:
         with self._lock:
             self._running += 1
         try:
+            self._be_heard_of()
             self._dial(call_id, push_seq)
         except (LedgerUnreachable, RedisUnreachable) as error:
             outages.began(error)
@@ -95,8 +100,22 @@ class Seat:
         lines.alerted(alerting.watch_scheduler(self.desk, self._watch))
         lines.rung(alerting.ring(self.desk))
 
+    def _be_heard_of(self) -> None:
+        """Before anything is claimed: the claim of a worker that the ledger has not heard of lately is a dead one's."""
+        if self._is_heard_of():
+            return
+        with self._beating:
+            if not self._is_heard_of():
+                self._beat()
+
+    def _is_heard_of(self) -> bool:
+        lately = self.desk.rules.timing.dead_after.total_seconds() / 2
+        return self._beaten_at is not None and time.monotonic() - self._beaten_at < lately
+
     def _beat(self) -> None:
+        begun = time.monotonic()
         self.desk.ledger.workers.beat(self.identity.worker, self.identity.boot_id, self.lanes)
+        self._beaten_at = begun
         outages.ended(LedgerUnreachable)
 
 

@@ -165,9 +165,9 @@ def _too_deep() -> Problem:
 
 
 def _too_large(limit: int) -> Problem:
-    # What is still on its way is not read: the connection cannot be used for another request.
-    headers = {"Connection": "close"}
-    return Problem(Kind.TOO_LARGE, "BODY_TOO_LARGE", f"expected a body of at most {limit} bytes", headers=headers)
+    # The server reads what is still on its way and throws it away. Closing the connection instead would reset it under a
+    # client that is still sending, which then never sees this answer.
+    return Problem(Kind.TOO_LARGE, "BODY_TOO_LARGE", f"expected a body of at most {limit} bytes")
 
 
 def _media_type(header: str, got: str, expected: str) -> Problem:
