@@ -20,7 +20,7 @@ from workers.logs import log
 #: Its first line begins so; the address follows.
 LISTENING = "listening on "
 #: What the extra `http` brings.
-_NEEDED = ("fastapi", "prometheus_client", "uvicorn")
+_NEEDED = ("fastapi", "fastapi_offline", "prometheus_client", "uvicorn")
 #: Requests under way may take so long when it is told to stop.
 _GRACE_SECONDS = 10
 _BACKLOG = 2048

@@ -12,6 +12,7 @@ from dialer.api.metrics import Metrics
 from dialer.api.pace import Pace
 from dialer.api.paths import Paths
 from dialer.api.problems import answer_problems
+from dialer.api.viewer import show
 from dialer.facade import Dialer
 
 #: Each has a `router`, a `DIALECT`, and a file of its own.
@@ -20,7 +21,7 @@ DIALECTS = (inspra, batch_call, outboundcalls)
 
 def create_app(dialer: Dialer, *, requests_per_second: float = 0.0) -> FastAPI:
     """The application over an open Dialer, which stays the caller's to close. `requests_per_second`: of each key."""
-    app = FastAPI(title="dialer", version=version("dialer"), redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="dialer", version=version("dialer"), docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.dialer = dialer
     app.state.pace = Pace(requests_per_second)
     app.state.metrics = Metrics(dialer)
@@ -31,4 +32,5 @@ def create_app(dialer: Dialer, *, requests_per_second: float = 0.0) -> FastAPI:
     answer_problems(app, tuple(dialect.DIALECT for dialect in DIALECTS))
     app.add_middleware(Paths)
     describe(app)
+    show(app)
     return app

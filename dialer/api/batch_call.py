@@ -16,7 +16,7 @@ from dialer.api.body import THOUSANDS, document
 from dialer.api.describing import takes
 from dialer.api.entrance import Caller, caller
 from dialer.api.naming import in_words_of
-from dialer.api.once import IdempotencyKey, once
+from dialer.api.once import IdempotencyKey, as_json, once
 from dialer.api.problems import ANY_BODY, Dialect, Kind, Problem
 from dialer.domain.client import Scope
 from dialer.domain.phone import parse_phone
@@ -72,13 +72,13 @@ def create(request: Request, key: IdempotencyKey = None, who: Caller = _ENQUEUER
     wanted = NewBatchCall.read(body)
     rows = _rows(wanted.tasks, wanted.from_number)
 
-    def make(ref: str) -> bodies.OneBatchCall:
+    def make(ref: str) -> str:
         with in_words_of(_WORDS):
             view, receipt = who.portfolio.add_batch(_spec(wanted, ref), rows, _starts_at(wanted))
         twice = f"; {receipt.duplicates} duplicate numbers left out" if receipt and receipt.duplicates else ""
-        return _told(request, view, f"Batch call created successfully{twice}")
+        return _told(request, view, f"Batch call created successfully{twice}").model_dump_json()
 
-    return once(who.portfolio, key, ("/batch-call", body), make)
+    return once(who.portfolio, key, ("/batch-call", body), make, as_json)
 
 
 def _spec(wanted: NewBatchCall, ref: str) -> dict[str, object]:
@@ -176,8 +176,8 @@ def read(request: Request, batch_call_id: bodies.ItemId, who: Caller = _READER) 
 @router.get(f"{ITEM}/tasks", response_model=bodies.ManyTasks, responses=_WITHOUT)
 def tasks(
     batch_call_id: bodies.ItemId,
-    limit: Annotated[int, Query(ge=1, le=MOST_TASKS, description="Tasks at most.")] = MOST_TASKS,
-    after: Annotated[str | None, Query(max_length=255, description="The last task_id seen, to go on from.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_TASKS, description="Tasks at most.", examples=[100])] = MOST_TASKS,
+    after: bodies.After = None,
     who: Caller = _READER,
 ) -> bodies.ManyTasks:
     """The calls of a batch, in the order in which they were given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
 
@@ -86,6 +86,16 @@ FirstStatus = Annotated[str, fields.one_of("draft", "scheduled", "sent")]
 
 
 ItemId = Annotated[str, Path(description="The batch's id; its prefix may be left out.", examples=[_ID])]
+
+
+After = Annotated[
+    str | None,
+    Query(
+        max_length=255,
+        description="The last task_id seen, to go on from.",
+        examples=["01a205b3-d000-7000-8000-122b945534ea"],
+    ),
+]
 
 
 class NewTask(_Body):
@@ -205,8 +215,10 @@ class ListQuery(BaseModel):
 
     page: int = Field(0, ge=0, le=LAST_PAGE, description="From 0.", examples=[0])
     limit: int = Field(LONGEST_PAGE, ge=1, le=LONGEST_PAGE, description="Batches on a page.", examples=[20])
-    sort_by: Literal["created_timestamp"] = Field("created_timestamp", description="When it was made.")
-    sort_order: Literal["asc", "desc"] = Field("desc", description="desc = newest first.")
+    sort_by: Literal["created_timestamp"] = Field(
+        "created_timestamp", description="When it was made.", examples=["created_timestamp"]
+    )
+    sort_order: Literal["asc", "desc"] = Field("desc", description="desc = newest first.", examples=["desc"])
     status: _STATUSES | None = Field(None, description="Only batches of this status.", examples=["scheduled"])
     agent_id: str | None = Field(
         None,
@@ -217,7 +229,12 @@ class ListQuery(BaseModel):
         examples=[_AGENT],
     )
     name: str | None = Field(
-        None, min_length=1, max_length=255, pattern=PRINTABLE, description="Only batches of just this name."
+        None,
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="Only batches of just this name.",
+        examples=["Q1 Sales Campaign"],
     )
 
 

@@ -165,8 +165,8 @@ def _too_deep() -> Problem:
 
 
 def _too_large(limit: int) -> Problem:
-    # The server reads what is still on its way and throws it away. Closing the connection instead would reset it under a
-    # client that is still sending, which then never sees this answer.
+    # The server reads what is still on its way and throws it away. Closing the connection instead would reset it under
+    # a client that is still sending, which then never sees this answer.
     return Problem(Kind.TOO_LARGE, "BODY_TOO_LARGE", f"expected a body of at most {limit} bytes")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
@@ -67,7 +67,9 @@ def caller(scope: Scope) -> Any:
 def caller_by_path(scope: Scope) -> Any:
     """A dependency: the caller whose key is in the path, for clients that can send no header."""
 
-    def let_in(request: Request, api_key: str) -> Caller:
+    def let_in(
+        request: Request, api_key: Annotated[str, Path(description="The api_key.", examples=["oc_live_…"])]
+    ) -> Caller:
         return _admitted(request, _Shown(api_key, None), scope)
 
     return Depends(let_in)

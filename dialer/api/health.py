@@ -18,13 +18,13 @@ router: Final = APIRouter(tags=["Health"])
 class Alive(BaseModel):
     """This process answers."""
 
-    status: Literal["alive"]
+    status: Literal["alive"] = Field(description="Always this.", examples=["alive"])
 
 
 class Ready(BaseModel):
     """What a request needs, and what dialing needs, one word each: ok, or what is wrong."""
 
-    status: Literal["ready", "not ready"]
+    status: Literal["ready", "not ready"] = Field(description="ready: all three are ok.", examples=["ready"])
     ledger: str = Field(description="ok, or unreachable.", examples=["ok"])
     schema_: str = Field(alias="schema", description="ok, outdated, or unknown.", examples=["ok"])
     redis: str = Field(description="ok, unreachable, or waits for a scheduler.", examples=["ok"])

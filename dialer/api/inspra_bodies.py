@@ -93,7 +93,9 @@ class LoadJson(BatchNamed, _Window):
     """A batch, or numbers for one; fields left out of a repeated load stay as they are. It resumes what was paused."""
 
     call_list: list[Callee] = Field(
-        [], description="New numbers are added, known ones left as they are; empty = change the batch only."
+        [],
+        description="New numbers are added, known ones left as they are; empty = change the batch only.",
+        examples=[[{"phone": "+61278132035", "variables": {"FIRST_NAME": "Kushal"}}]],
     )
     calling_hours: list[str] | None = Field(
         None,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Header, Response
-from pydantic import BaseModel
 
 from dialer.api.problems import Kind, Problem
 from dialer.facade.portfolio import Portfolio
@@ -35,26 +34,28 @@ def once(
     ours: Portfolio,
     key: str | None,
     asked: tuple[str, Mapping[str, Any]],
-    make: Callable[[str], BaseModel],
+    make: Callable[[str], str],
+    answer: Callable[[str, int], Response],
     status: int = 200,
 ) -> Response:
-    """`asked`: the path and the body; `make`: does it under this ref, a uuid, and tells what was done."""
+    """`asked`: the path and the body; `make`: does it under this ref, an id, and tells what was done in a text that is
+    kept; `answer`: the text as a response."""
     if key is None:
-        return _answer(make(str(uuid.uuid4())).model_dump_json(by_alias=True), status)
+        return answer(make(str(uuid.uuid4())), status)
     fingerprint = _fingerprint(*asked)
     begun = ours.begin(key, fingerprint)
     if begun.fingerprint != fingerprint:
         message = "the Idempotency-Key came with another request before, within a day: use a new one for each"
         raise Problem(Kind.CONFLICT, "IDEMPOTENCY_KEY_REUSED", message, field="Idempotency-Key")
     if begun.status is None or begun.body is None:
-        body = make(begun.ref).model_dump_json(by_alias=True)
-        ours.finish(key, begun, status, body)
-        return _answer(body, status)
-    return _answer(begun.body, begun.status)
+        text = make(begun.ref)
+        ours.finish(key, begun, status, text)
+        return answer(text, status)
+    return answer(begun.body, begun.status)
 
 
-def _answer(body: str, status: int) -> Response:
-    return Response(body, status, media_type="application/json")
+def as_json(text: str, status: int) -> Response:
+    return Response(text, status, media_type="application/json")
 
 
 def _fingerprint(path: str, body: Mapping[str, Any]) -> str:

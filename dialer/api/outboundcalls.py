@@ -16,7 +16,7 @@ from dialer.api.body import document
 from dialer.api.describing import takes
 from dialer.api.entrance import Caller, caller
 from dialer.api.naming import in_words_of
-from dialer.api.once import IdempotencyKey, once
+from dialer.api.once import IdempotencyKey, as_json, once
 from dialer.api.outboundcalls_bodies import SEED_CALL, SEED_CONTACT, NewCall, NewContact
 from dialer.api.problems import ANY_BODY, Dialect, Kind, Problem
 from dialer.domain.client import Scope
@@ -58,7 +58,9 @@ def me(who: Caller = _READER) -> bodies.Me:
 
 @router.get("/agents", response_model=bodies.AgentList, responses=_LIST)
 def agents(
-    status: Annotated[Literal["deployed", "undeployed"] | None, Query(description="Only of this status.")] = None,
+    status: Annotated[
+        Literal["deployed", "undeployed"] | None, Query(description="Only of this status.", examples=["deployed"])
+    ] = None,
     limit: bodies.Limit = 50,
     who: Caller = _READER,
 ) -> bodies.AgentList:
@@ -141,7 +143,7 @@ def place(key: IdempotencyKey = None, who: Caller = _ENQUEUER, body: Document = 
     with in_words_of(_SPELLED):
         wanted = NewCall.read(body)
 
-    def make(ref: str) -> bodies.CallShown:
+    def make(ref: str) -> str:
         single = Single(
             who.workspace_id,
             wanted.agent_id,
@@ -152,9 +154,9 @@ def place(key: IdempotencyKey = None, who: Caller = _ENQUEUER, body: Document = 
         )
         with _not_ours(), in_words_of(_WORDS):
             view = ours.place(single)
-        return render.call(view, ours.account(view.batch.terms.account))
+        return render.call(view, ours.account(view.batch.terms.account)).model_dump_json(by_alias=True)
 
-    return once(ours, key, ("/api/v1/calls", body), make, status=201)
+    return once(ours, key, ("/api/v1/calls", body), make, as_json, status=201)
 
 
 @contextmanager

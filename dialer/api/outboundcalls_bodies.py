@@ -18,12 +18,21 @@ _CALL: Final = "01a205b3-d000-7000-8000-122b945534ea"
 _INSTANT: Final = "ISO 8601, UTC."
 
 AgentQuery = Annotated[
-    str | None, Query(alias="agentId", min_length=1, max_length=255, pattern=PRINTABLE, description="Of this agent.")
+    str | None,
+    Query(
+        alias="agentId",
+        min_length=1,
+        max_length=255,
+        pattern=PRINTABLE,
+        description="Of this agent.",
+        examples=["clxXXX"],
+    ),
 ]
 CampaignQuery = Annotated[
-    str | None, Query(alias="campaignId", min_length=1, max_length=255, description="Of this campaign.")
+    str | None,
+    Query(alias="campaignId", min_length=1, max_length=255, description="Of this campaign.", examples=[_CALL]),
 ]
-StatusQuery = Annotated[CallStatus | None, Query(alias="status", description="Of this status.")]
+StatusQuery = Annotated[CallStatus | None, Query(alias="status", description="Of this status.", examples=["completed"])]
 ListQuery = Annotated[
     str | None,
     Query(
@@ -32,10 +41,11 @@ ListQuery = Annotated[
         max_length=255,
         pattern=PRINTABLE,
         description="Of this contact list: its id, or its name.",
+        examples=["spring"],
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=200, description="At most so many, newest first.")]
-ContactLimit = Annotated[int, Query(ge=1, le=500, description="At most so many, newest first.")]
+Limit = Annotated[int, Query(ge=1, le=200, description="At most so many, newest first.", examples=[50])]
+ContactLimit = Annotated[int, Query(ge=1, le=500, description="At most so many, newest first.", examples=[50])]
 
 
 AgentPath = Annotated[str, Path(description="The workspace's own id of it.", examples=["sales-au"])]

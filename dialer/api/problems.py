@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
@@ -180,8 +180,8 @@ def _of_the_framework(error: HTTPException) -> Problem:
 class Complaint(BaseModel):
     """Of paths that speak no dialect."""
 
-    code: str
-    message: str
+    code: str = Field(description="Stable.", examples=["ROUTE_UNKNOWN"])
+    message: str = Field(description="What was expected.", examples=["no such path; /docs lists what there is"])
 
 
 PLAIN: Final = Dialect(("/",), lambda problem, _: {"code": problem.code, "message": problem.message}, Complaint)

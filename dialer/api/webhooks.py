@@ -21,7 +21,9 @@ _PROBLEMS: Final = (Kind.INVALID, Kind.NOT_FOUND, Kind.TOO_SLOW, Kind.TOO_LARGE,
 class Received(BaseModel):
     """It is in the ledger."""
 
-    status: Literal["stored", "known"] = Field(description="known: this event had come before, and is kept once.")
+    status: Literal["stored", "known"] = Field(
+        description="known: this event had come before, and is kept once.", examples=["stored"]
+    )
 
 
 def _responses() -> dict[int | str, dict[str, Any]]:
@@ -44,9 +46,10 @@ _BODY: Final = raw(BODY_LIMIT)
 def receive(
     request: Request,
     account: Annotated[str, Path(description="A provider account of the configuration.", examples=["outboundcalls"])],
-    secret: Annotated[str, Path(description="Its webhook_secret.")],
+    secret: Annotated[str, Path(description="Its webhook_secret.", examples=["hush-hush"])],
     webhook_id: Annotated[
-        str | None, Header(description="The event's own id, where the provider has one; else its body is it.")
+        str | None,
+        Header(description="The event's own id, where the provider has one; else its body is it.", examples=["evt_1"]),
     ] = None,
     body: bytes = _BODY,
 ) -> Received:

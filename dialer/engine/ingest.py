@@ -218,9 +218,10 @@ def _warnings(desk: Switchboard, work: Load) -> list[str]:
     return warnings
 
 
-def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, bool]:
-    """A call in a batch of its own on the test lane: its batch, its call id, and whether it is new."""
-    ref = spec.batch_ref or f"test-{uuid.uuid4()}"
+def load_test_call(desk: Switchboard, spec: TestCallSpec, batch_id: str | None = None) -> tuple[Batch, str, bool]:
+    """A call in a batch of its own on the test lane: its batch, its call id, and whether it is new. `batch_id`: of the
+    batch it makes; who comes again with it finds that call, however it ended."""
+    ref = spec.batch_ref or f"test-{batch_id or uuid.uuid4()}"
     name = BatchName(spec.workspace_id, spec.agent_id, ref)
     agent = desk.ledger.agents.find(spec.workspace_id, spec.agent_id)
     call = _test_row(desk, spec, name, agent)
@@ -234,7 +235,7 @@ def load_test_call(desk: Switchboard, spec: TestCallSpec) -> tuple[Batch, str, b
     entry = desk.ledger.suppressions.of([call.phone], spec.workspace_id).get(call.phone)
     is_suppressed = entry is not None and entry.until is None
     wanted = replace(call, lane=Lane.TEST, max_retries=0, is_suppressed=is_suppressed)
-    loaded = desk.ledger.loads.test_call(name, merge, wanted, span_finder(desk.rules))
+    loaded = desk.ledger.loads.test_call(name, merge, wanted, span_finder(desk.rules), batch_id)
     reached("test_call.loaded")
     wake(desk)
     return loaded

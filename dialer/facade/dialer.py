@@ -135,9 +135,10 @@ class Dialer:
         """Lift the red button of the same reach; batches paused one by one stay paused."""
         return self._press(workspace_id, account, on=False)
 
-    def test_call(self, spec: TestCallSpec | Mapping[str, object]) -> CallRef:
-        """One call before all others; while one to the same ref and phone is open, that one is returned."""
-        batch, call_id, _ = ingest.load_test_call(self._desk, TestCallSpec.read(spec))
+    def test_call(self, spec: TestCallSpec | Mapping[str, object], *, batch_id: str | None = None) -> CallRef:
+        """One call before all others; while one to the same ref and phone is open, that one is returned. `batch_id`: an
+        id of the ledger's for the batch it makes, so that a repeat makes nothing twice."""
+        batch, call_id, _ = ingest.load_test_call(self._desk, TestCallSpec.read(spec), batch_id)
         told = self._explained(call_id)
         # closed at once, e.g. on the do-not-call list, is held too: for good
         held = told.state in ("waiting", "ready", "closed") and told.why is not None

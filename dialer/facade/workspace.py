@@ -35,11 +35,19 @@ class Workspace:
         self, document: Mapping[str, object], calls: object = None, *, resume: bool | Literal["user"] = False
     ) -> LoadReceipt:
         """`Dialer.load_batch`."""
-        return self._dialer.load_batch(BatchSpec.read(self.own(document)), calls, resume=resume)
+        return self._dialer.load_batch(self.spec(document), calls, resume=resume)
 
-    def test_call(self, document: Mapping[str, object]) -> CallRef:
+    def test_call(self, document: Mapping[str, object], *, batch_id: str | None = None) -> CallRef:
         """`Dialer.test_call`."""
-        return self._dialer.test_call(TestCallSpec.read(self.own(document)))
+        return self._dialer.test_call(self.test_spec(document), batch_id=batch_id)
+
+    def spec(self, document: Mapping[str, object]) -> BatchSpec:
+        """LoadRefused, WorkspaceUnknown: what can be said of the document alone."""
+        return BatchSpec.read(self.own(document))
+
+    def test_spec(self, document: Mapping[str, object]) -> TestCallSpec:
+        """LoadRefused, WorkspaceUnknown."""
+        return TestCallSpec.read(self.own(document))
 
     def control(self, document: Mapping[str, object], action: str) -> ControlReceipt:
         """start | pause | resume | terminate the batch of that name; LoadRefused, BatchUnknown, BatchTerminated."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 
 from sqlalchemy import Connection, RowMapping, and_, delete, select, update
@@ -28,7 +27,7 @@ class SqlAnswers:
                 workspace_id=workspace_id,
                 idempotency_key=idempotency_key,
                 fingerprint=fingerprint,
-                ref=str(uuid.uuid4()),
+                ref=self._transactions.ids.take(now)[0],
                 created_at=now,
             )
             connection.execute(new.on_conflict_do_nothing(index_elements=["workspace_id", "idempotency_key"]))

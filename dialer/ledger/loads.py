@@ -44,6 +44,8 @@ class Wanted:
     begin: bool = False
     template_id: str | None = None
     occurrence: str | None = None
+    #: of the batch that is made; None = a new one
+    batch_id: str | None = None
 
 
 class SqlLoads:
@@ -86,19 +88,20 @@ class SqlLoads:
             self._transactions.backend.exclude(connection, load.batch.batch_id)
             return finish(connection, load)
 
-    def test_call(self, name: BatchName, merge: Merge, call: NewCall, next_span: NextSpan) -> tuple[Batch, str, bool]:
-        wanted = Wanted(None, merge, next_span)
+    def test_call(
+        self, name: BatchName, merge: Merge, call: NewCall, next_span: NextSpan, batch_id: str | None = None
+    ) -> tuple[Batch, str, bool]:
+        wanted = Wanted(None, merge, next_span, batch_id=batch_id)
         with self._transactions.write() as connection:
             # Nobody else of the same name and number is between his look and his row.
             self._transactions.backend.exclude(connection, f"{name}/{call.phone}")
-            known = open_test(connection, name, call.phone)
+            known = made_as(connection, batch_id) or open_test(connection, name, call.phone)
             if known is not None:
                 return (*known, False)
             load = create(connection, self._transactions, wanted, self._transactions.ids.take(now_of(connection))[0])
             add_calls(connection, self._transactions, load, [call], next_span)
             batch = finish(connection, load)
-            only = select(calls.c.call_id).where(calls.c.batch_id == batch.batch_id)
-            return batch, connection.execute(only).scalar_one(), True
+            return batch, only_call(connection, batch), True
 
     def _open(self, connection: Connection, wanted: Wanted) -> OpenedLoad:
         load_id = self._transactions.ids.take(now_of(connection))[0]
@@ -140,7 +143,7 @@ def create(connection: Connection, transactions: Transactions, wanted: Wanted, l
     terms = wanted.merge(None, now)
     if wanted.name is not None and was_terminated(connection, wanted.name):
         raise BatchTerminated
-    batch_id = transactions.ids.take(now)[0]
+    batch_id = wanted.batch_id or transactions.ids.take(now)[0]
     state = BatchState.DRAFT if wanted.draft else BatchState.ACTIVE
     connection.execute(
         insert(batches).values(
@@ -271,6 +274,19 @@ def was_terminated(connection: Connection, name: BatchName) -> bool:
 def is_named(name: BatchName) -> tuple[Any, ...]:
     b = batches.c
     return b.workspace_id == name.workspace_id, b.agent_id == name.agent_id, b.batch_ref == name.batch_ref
+
+
+def made_as(connection: Connection, batch_id: str | None) -> tuple[Batch, str] | None:
+    """The test call that was made under this id before, however it ended."""
+    if batch_id is None:
+        return None
+    row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).mappings().one_or_none()
+    return None if row is None else (batch_of(row), only_call(connection, batch_of(row)))
+
+
+def only_call(connection: Connection, batch: Batch) -> str:
+    only = select(calls.c.call_id).where(calls.c.batch_id == batch.batch_id)
+    return str(connection.execute(only).scalar_one())
 
 
 def open_test(connection: Connection, name: BatchName, phone: str) -> tuple[Batch, str] | None:

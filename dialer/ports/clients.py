@@ -93,7 +93,7 @@ class Contacts(Protocol):
 class Begun:
     """A request with an Idempotency-Key. `status` and `body` are there when it was answered before."""
 
-    #: names what the request makes: the same for every repeat
+    #: an id for what the request makes, the same for every repeat
     ref: str
     fingerprint: str
     status: int | None = None

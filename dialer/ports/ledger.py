@@ -103,9 +103,12 @@ class Loads(Protocol):
         """The last row is in: dialing may begin; an empty batch completes at once."""
         ...
 
-    def test_call(self, name: BatchName, merge: Merge, call: NewCall, next_span: NextSpan) -> tuple[Batch, str, bool]:
+    def test_call(
+        self, name: BatchName, merge: Merge, call: NewCall, next_span: NextSpan, batch_id: str | None = None
+    ) -> tuple[Batch, str, bool]:
         """One call in a batch of its own, in one commit: its batch, its call id, and whether it is new. While one to
-        the same number under the same name is open, that one, however many ask at once."""
+        the same number under the same name is open, that one, however many ask at once. `batch_id`: of the batch that
+        it makes; where that is there already, open or over, nothing is made."""
         ...
 
 

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import pytest
 from flower.urls import handlers
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from dialer.domain.states import Lane
+from tests.ops.browser import offline_browser
 from tests.system.flower import LOGIN, Flower, running_flower
 from tests.system.guarded import GuardedSite
 from tests.system.site import AGENT, WORKSPACE, numbers
@@ -120,20 +120,8 @@ def called_for_a_test(site: GuardedSite, ref: str, phone: str) -> str:
 
 @pytest.fixture
 def browser(tool: Callable[[str], str]) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = tool("chromium")
-    for word in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1500,1000",
-    ):
-        options.add_argument(word)
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    driver = webdriver.Chrome(options=options, service=Service(tool("chromedriver")))
-    yield driver
-    driver.quit()
+    with offline_browser(tool) as browser:
+        yield browser
 
 
 def test_a_person_sees_tasks_by_lane_and_workers_by_name_and_nothing_private(
