@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,29 +10,13 @@ import pytest
 
 from tests.ops.supervised import Supervised
 from tests.servers import PostgresServer
-
-#: program -> the Debian package that brings it
-PACKAGES = {
-    "chromedriver": "chromium-driver",
-    "chromium": "chromium",
-    "docker-compose": "docker-compose",
-    "openssl": "openssl",
-    "prometheus": "prometheus",
-    "promtool": "prometheus",
-    "systemd-analyze": "systemd",
-}
+from tests.tools import tool
 
 
-@pytest.fixture(scope="session")
-def tool() -> Callable[[str], str]:
-    """`tool("promtool")`: where it is. A test that misses one fails, for a skipped check is no check."""
-
-    def find(name: str) -> str:
-        found = shutil.which(name)
-        assert found, f"{name} is not on PATH: apt-get install --no-install-recommends {PACKAGES[name]}"
-        return found
-
-    return find
+@pytest.fixture(scope="session", name="tool")
+def find_tool() -> Callable[[str], str]:
+    """`tool("promtool")`: where it is."""
+    return tool
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from dialer.simulator import Simulator
 from workers import programs
 from workers.children import Child, end_in_order
 from workers.embedded_redis import EmbeddedRedis
+from workers.serving import LISTENING
 
 PATIENCE_SECONDS = 40.0
 WORKSPACE, AGENT = "acme", "agent-1"
@@ -78,6 +80,7 @@ class Site:
         self.lines: list[str] = []
         self.workers: list[Child] = []
         self.schedulers: list[Child] = []
+        self.servers: list[Child] = []
         self.simulator = Simulator(scenario or {"defaults": QUICK})
         self.redis = EmbeddedRedis(home / ".dialer", persistent=False)
         self._ledger_url = ledger_url
@@ -94,7 +97,7 @@ class Site:
         (self.home / "dialer.toml").write_text(config + self._accounts.format(url=self.simulator.url), encoding="utf-8")
         os.environ["DIALER_CONFIG"] = str(self.home / "dialer.toml")  # the processes' and ours
         self._stack.callback(os.environ.pop, "DIALER_CONFIG", None)
-        self._stack.callback(lambda: end_in_order(self.schedulers, self.workers))
+        self._stack.callback(lambda: end_in_order(self.servers, self.schedulers, self.workers))
         self.before_it_opens()
         self.dialer = self._stack.enter_context(Dialer(load_settings()))
         return self
@@ -113,6 +116,19 @@ class Site:
         """One more worker."""
         name = f"worker{len(self.workers)}"
         return self._start(self.workers, name, programs.worker(name, slots, lanes))
+
+    def serve(self) -> str:
+        """One more HTTP server, by the command that people type; where it listens."""
+        name = f"serve{len(self.servers)}"
+        command = [sys.executable, "-m", "dialer.cli", "serve", "--port", "0"]
+        self._start(self.servers, name, command)
+
+        def address() -> str:
+            lines = (line.partition(LISTENING)[2].strip() for line in self.lines if line.startswith(f"{name} |"))
+            return next((found for found in lines if found), "")
+
+        self.until(lambda: bool(address()), "the server listening")
+        return address()
 
     def load(self, ref: str, phones: Sequence[str], **fields: Any) -> str:
         """A batch; returns its id."""

@@ -1,4 +1,7 @@
-"""A dialer whose providers are another dialer's served APIs, which dials by a simulator: both keep their promise."""
+"""A dialer whose providers are another dialer's served APIs, which dials by a simulator: both keep their promise.
+
+Every part is a process of its own: two schedulers, two workers, two Redis, and the `dialer serve` between them.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from typing import Any
 
 import pytest
 
-from dialer.api import create_app
 from dialer.ledger import migrate
-from tests.integration.api.conftest import running
 from tests.system.site import ACCOUNTS, WORKSPACE, Site, numbers
 
 RETRY = {"no_answer": 1, "busy": 1, "failed": 1}
@@ -53,6 +54,12 @@ heartbeat_seconds = 0.3
 dead_after_seconds = 1.5
 """
 
+#: One key asks for all accounts of the dialer above.
+UNHURRIED = """
+[http]
+requests_per_second = 0
+"""
+
 #: Numbers by their last digits; everybody else answers.
 SCENARIO: dict[str, Any] = {
     "defaults": {"ring_seconds": 0.1, "talk_seconds": 0.2},
@@ -70,10 +77,10 @@ SCENARIO: dict[str, Any] = {
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
     """The dialer that a user loads, and the one below that serves it."""
     with ExitStack() as stack:
-        below = stack.enter_context(site(tmp_path_factory.mktemp("below"), SCENARIO, ACCOUNTS))
+        below = stack.enter_context(site(tmp_path_factory.mktemp("below"), SCENARIO, ACCOUNTS + UNHURRIED))
         below.schedule()
         below.hire(slots=8)
-        url = stack.enter_context(running(create_app(below.dialer)))
+        url = below.serve()
         key = below.dialer.keys.create(WORKSPACE)
         below.dialer.contacts.create_list(WORKSPACE, "spring")
         accounts = UPSTREAM.replace("URL", url).replace("KEY", key.api_key).replace("SECRET", key.api_secret)

@@ -11,8 +11,6 @@ import pytest
 
 from tests.receiver import SECRET, Receiver
 from tests.system.site import ACCOUNTS, AGENT, QUICK, WORKSPACE, Site
-from workers import programs
-from workers.serving import LISTENING
 
 KEY = 'api_key = "oc_test"\n'
 HEARING = 'webhook_allow = ["127.0.0.1"]\n' + ACCOUNTS.replace(KEY, KEY + 'webhook_secret = "hush-hush"\n')
@@ -31,20 +29,8 @@ def site(tmp_path: Path, ledger_url: str) -> Iterator[Site]:
         yield site
 
 
-def served(site: Site) -> str:
-    """The address of an HTTP server that has just started."""
-    site._start(site.schedulers, "serve", programs.serving(port=0))
-
-    def said() -> str:
-        lines = (line.partition(LISTENING)[2].strip() for line in site.lines if line.startswith("serve |"))
-        return next((address for address in lines if address), "")
-
-    site.until(lambda: bool(said()), "the server listening")
-    return said()
-
-
 def test_the_end_of_a_call_comes_in_by_webhook_and_goes_out_by_webhook(site: Site, receiver: Receiver) -> None:
-    address = served(site)
+    address = site.serve()
     hook = f"{address}/webhooks/outboundcalls/hush-hush"
     site.simulator.play({"defaults": QUICK, "accounts": {"outboundcalls": {"webhook_url": hook}}})
     site.dialer.agents.add(
@@ -71,7 +57,7 @@ def test_the_end_of_a_call_comes_in_by_webhook_and_goes_out_by_webhook(site: Sit
 
 
 def test_a_webhook_for_nobody_is_answered_at_once_and_without_the_secret_not_at_all(site: Site) -> None:
-    address = served(site)
+    address = site.serve()
     said = json.dumps({"data": {"id": "call-of-a-stranger"}}).encode()
     with urlopen(Request(f"{address}/webhooks/outboundcalls/hush-hush", said), timeout=10) as answer:
         assert json.load(answer) == {"status": "stored"}
