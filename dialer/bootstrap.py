@@ -14,7 +14,7 @@ from dialer.domain.call import Queued
 from dialer.domain.states import Lane
 from dialer.errors import RedisUnreachable
 from dialer.ledger import migrate, open_ledger
-from dialer.ports import Admission, CallQueue, Ledger, Signals, Switchboard
+from dialer.ports import Admission, CallQueue, Ledger, Signals, Switchboard, Throttle
 from dialer.ports.courier import Courier
 from dialer.ports.upkeep import Alarm
 from dialer.providers.courier import WebhookCourier
@@ -113,6 +113,7 @@ def open_switchboard(settings: Settings, queue: CallQueue | None = None) -> Swit
         providers=providers,
         rules=settings.house_rules(),
         alarms=alarms_of(settings),
+        throttle=cast(Throttle, _Late(redis, "throttle")),
     )
     if queue is not None:
         for account in accounts.values():

@@ -23,7 +23,7 @@ def create_app(dialer: Dialer, *, requests_per_second: float = 0.0) -> FastAPI:
     """The application over an open Dialer, which stays the caller's to close. `requests_per_second`: of each key."""
     app = FastAPI(title="dialer", version=version("dialer"), docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.dialer = dialer
-    app.state.pace = Pace(requests_per_second)
+    app.state.pace = Pace(requests_per_second, dialer.throttle if requests_per_second else None)
     app.state.metrics = Metrics(dialer)
     for dialect in DIALECTS:
         app.include_router(dialect.router)

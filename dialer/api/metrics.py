@@ -72,6 +72,12 @@ def _house(figures: Figures) -> Iterator[Metric]:
     )
     yield _gauge("dialer_holds", "Red buttons and drains that are on, whatever their reach", float(figures.holds))
     yield _gauge("dialer_ledger_doubted", "1 while the ledger seems to be a restored copy", float(figures.is_doubted))
+    notices = GaugeMetricFamily(
+        "dialer_notices", "Outgoing webhooks that wait, and those that were given up", labels=["state"]
+    )
+    notices.add_metric(["waiting"], figures.notices_waiting)
+    notices.add_metric(["dead"], figures.notices_dead)
+    yield notices
     if figures.last_tick is not None:
         ticked = figures.last_tick.timestamp()
         yield _gauge("dialer_scheduler_last_tick_timestamp_seconds", "When the leading scheduler ticked last", ticked)

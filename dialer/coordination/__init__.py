@@ -6,12 +6,14 @@ from dialer.coordination.admission import RedisAdmission
 from dialer.coordination.connection import RedisServer, ServerFacts
 from dialer.coordination.faults import mended_in
 from dialer.coordination.signals import RedisSignals
+from dialer.coordination.throttle import RedisThrottle
 
 __all__ = [
     "Coordination",
     "RedisAdmission",
     "RedisServer",
     "RedisSignals",
+    "RedisThrottle",
     "ServerFacts",
     "mended_in",
     "open_coordination",
@@ -19,13 +21,14 @@ __all__ = [
 
 
 class Coordination:
-    """Both ports on one Redis; safe to share between threads."""
+    """All ports on one Redis; safe to share between threads."""
 
     def __init__(self, server: RedisServer) -> None:
         #: for whoever keeps further keys on the same Redis, the lanes say
         self.server = server
         self.admission = RedisAdmission(server)
         self.signals = RedisSignals(server)
+        self.throttle = RedisThrottle(server)
 
     def ping(self) -> ServerFacts:
         """What the server says of itself; raises RedisUnreachable."""

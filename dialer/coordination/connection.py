@@ -27,7 +27,7 @@ BLOCK_SECONDS = 5.0
 #: Redis 6.2 takes less than a millisecond for "forever".
 SHORTEST_SECONDS = 0.01
 SCHEMES = ("redis", "rediss", "unix")
-VERBS = ("align", "arm", "derive", "epoch_stands", "permit", "raise_epoch", "wake", "write")
+VERBS = ("align", "arm", "derive", "epoch_stands", "permit", "raise_epoch", "throttle", "wake", "write")
 
 
 class ServerFacts(TypedDict):

@@ -8,6 +8,7 @@ dlr:pace:<account>     the next free start instant in microseconds
 dlr:starts:<account>   sorted set, the start instants of the last and the coming second
 dlr:witness:<call id>  `number:claim id` of the highest armed attempt, for a day
 dlr:ticked:<ledger id> the last good tick of that ledger, by its own clock, ISO 8601: how far it had come
+dlr:requests:<key id>  until when the requests of this API key are spaced out, in microseconds; gone when that is over
 dlr:wake               list of one element at most: the leader has something to do
 
 Celery's own keys (the lanes' queues, the unacked store) carry the same prefix, set as its global_keyprefix.
@@ -36,6 +37,10 @@ def starts(account: str) -> str:
 
 def witness(call_id: str) -> str:
     return f"{PREFIX}witness:{call_id}"
+
+
+def requests(key_id: str) -> str:
+    return f"{PREFIX}requests:{key_id}"
 
 
 def ticked(ledger_id: str) -> str:

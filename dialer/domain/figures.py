@@ -14,7 +14,7 @@ class AccountFigures:
 
     #: attempts that ended, by outcome, ever
     attempts: dict[Outcome, int] = field(default_factory=dict)
-    #: calls that are over, by reason
+    #: calls that closed, by reason, ever
     closed: dict[CloseReason, int] = field(default_factory=dict)
     #: calls that are queued, dialing, in progress and unknown
     in_flight: dict[CallState, int] = field(default_factory=dict)
@@ -41,6 +41,10 @@ class LedgerFigures:
     #: calls in Redis or on their way there
     look_ahead: dict[Lane, int]
     due_lag: dict[str, timedelta]
+    #: owners of agents are still to be told
+    notices_waiting: int
+    #: given up, until somebody replays them
+    notices_dead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,5 @@ class Figures:
     holds: int
     #: why nothing may be dialed until an operator has spoken
     is_doubted: bool
+    notices_waiting: int
+    notices_dead: int

@@ -25,6 +25,8 @@ def read(desk: Switchboard) -> Figures:
         is_redis_ready=house.redis.is_open,
         holds=sum(hold.on for hold in house.holds),
         is_doubted=house.doubt is not None,
+        notices_waiting=counted.notices_waiting,
+        notices_dead=counted.notices_dead,
     )
 
 

@@ -38,7 +38,7 @@ from dialer.facade.upkeep import Upkeep
 from dialer.facade.webhooks import Webhooks
 from dialer.facade.workspace import Workspace
 from dialer.failpoints import reached
-from dialer.ports import Switchboard
+from dialer.ports import Switchboard, Throttle
 from dialer.settings import Settings, load_settings
 
 _POLL_SECONDS = 0.5
@@ -299,6 +299,11 @@ class Dialer:
     def figures(self) -> Figures:
         """What `/metrics` exports; LedgerUnreachable."""
         return figures.read(self._desk)
+
+    @property
+    def throttle(self) -> Throttle | None:
+        """The pace of API keys, counted for all servers."""
+        return self._desk.throttle
 
     def readiness(self) -> dict[str, str]:
         """Ledger, schema and Redis, one word each: ok, or what is wrong."""

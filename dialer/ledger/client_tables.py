@@ -137,6 +137,12 @@ notices = Table(
     Index(
         "ix_notices_due", "due_at", postgresql_where=text("due_at IS NOT NULL"), sqlite_where=text("due_at IS NOT NULL")
     ),
+    Index(
+        "ix_notices_dead",
+        "dead_at",
+        postgresql_where=text("dead_at IS NOT NULL"),
+        sqlite_where=text("dead_at IS NOT NULL"),
+    ),
     Index("ix_notices_workspace", "workspace_id", "notice_id"),
     Index("ix_notices_created_at", "created_at"),
 )

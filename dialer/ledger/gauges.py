@@ -10,13 +10,12 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from dialer.domain.figures import LedgerFigures
 from dialer.domain.states import BatchState, CallState, CloseReason, Lane, Outcome
+from dialer.ledger.client_tables import notices
 from dialer.ledger.columns import Instant, word
 from dialer.ledger.rows import LANE
 from dialer.ledger.tables import IN_FLIGHT, UNDRAINED, batches, calls, cohorts, holds, in_flight
-from dialer.ledger.tally_tables import attempt_ended_with, closed_as, tallies, tally_deltas
+from dialer.ledger.tally_tables import TOTALLED, attempt_ended_with, closed_as, tallies, tally_deltas, totals
 from dialer.ledger.transactions import Transactions, now_of
-
-_SUMMED = (*map(attempt_ended_with, Outcome), *map(closed_as, CloseReason))
 
 
 class SqlGauges:
@@ -29,13 +28,16 @@ class SqlGauges:
         with self._transactions.read() as connection:
             attempts, closed = _ended(connection)
             states, look_ahead = _in_flight(connection)
-            return LedgerFigures(attempts, closed, states, look_ahead, _due_lag(connection, now_of(connection)))
+            lag = _due_lag(connection, now_of(connection))
+            return LedgerFigures(attempts, closed, states, look_ahead, lag, *_notices(connection))
 
 
 def _ended(connection: Connection) -> tuple[dict[str, dict[Outcome, int]], dict[str, dict[CloseReason, int]]]:
-    """Attempts by outcome and calls by close reason, of each account."""
-    parts = union_all(*(_sums_by_account(table) for table in (tallies, tally_deltas))).subquery("parts")
-    sums = select(parts.c.account, *(func.sum(parts.c[name]).label(name) for name in _SUMMED))
+    """Attempts by outcome and calls by close reason, of each account: all that ever ended."""
+    gone = select(totals.c.account, *(func.sum(totals.c[name]).label(name) for name in TOTALLED))
+    sources = (*map(_sums_by_account, (tallies, tally_deltas)), gone.group_by(totals.c.account))
+    parts = union_all(*sources).subquery("parts")
+    sums = select(parts.c.account, *(func.sum(parts.c[name]).label(name) for name in TOTALLED))
     attempts: dict[str, dict[Outcome, int]] = {}
     closed: dict[str, dict[CloseReason, int]] = {}
     for row in connection.execute(sums.group_by(parts.c.account)).mappings():
@@ -45,9 +47,16 @@ def _ended(connection: Connection) -> tuple[dict[str, dict[Outcome, int]], dict[
 
 
 def _sums_by_account(table: Any) -> Select[Any]:
-    sums = (func.sum(table.c[name]).label(name) for name in _SUMMED)
+    sums = (func.sum(table.c[name]).label(name) for name in TOTALLED)
     joined = select(batches.c.account, *sums).join_from(table, batches, batches.c.batch_id == table.c.batch_id)
     return joined.group_by(batches.c.account)
+
+
+def _notices(connection: Connection) -> list[int]:
+    """Those that wait, and those that were given up; each by a partial index."""
+    n = notices.c
+    count = select(func.count()).select_from(notices)
+    return [connection.execute(count.where(column.is_not(None))).scalar_one() for column in (n.due_at, n.dead_at)]
 
 
 def _in_flight(connection: Connection) -> tuple[dict[str, dict[CallState, int]], dict[Lane, int]]:

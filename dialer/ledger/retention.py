@@ -28,6 +28,7 @@ from dialer.ledger.tables import (
     schedules,
 )
 from dialer.ledger.tally_tables import tallies, tally_deltas
+from dialer.ledger.totals import keep_tally
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ledger.upkeep_tables import alerts, pruned, tidings
 from dialer.ports.upkeep import Row
@@ -81,6 +82,7 @@ class SqlRetention:
                 return False
             connection.execute(insert(pruned).values(**_identity(connection, row), archive=archive, pruned_at=now))
             keep_sums(connection, batch_id)
+            keep_tally(connection, batch_id)
             for table in _OF_BATCH:
                 connection.execute(delete(table).where(table.c.batch_id == batch_id))
             connection.execute(delete(batches).where(b.batch_id == batch_id))

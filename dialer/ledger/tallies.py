@@ -30,6 +30,7 @@ from dialer.ledger.backend import Backend
 from dialer.ledger.columns import word
 from dialer.ledger.tables import IN_FLIGHT, calls, in_flight
 from dialer.ledger.tally_tables import COUNTS, closed_as, ended_with, tallies, tally_deltas
+from dialer.ledger.totals import keep_endings
 
 #: What a batch's counts are changed by.
 Change = Mapping[str, int]
@@ -64,6 +65,7 @@ def add_delta(connection: Connection, batch_id: str, change: Change, times: int 
     delta = {name: by * times for name, by in change.items() if by * times}
     if delta:
         connection.execute(insert(tally_deltas).values(batch_id=batch_id, **delta))
+        keep_endings(connection, batch_id, delta)
 
 
 def add_deltas(connection: Connection, change: Change, times: Mapping[str, int]) -> None:

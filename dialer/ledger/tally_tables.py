@@ -1,14 +1,15 @@
-"""The tables of counts: what each move changed, appended beside it, and the sums that these are folded into."""
+"""The tables of counts: what each move changed, appended beside it, the sums that these are folded into, and what
+stays of sums that are gone."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
 from dialer.domain.states import CloseReason, Outcome
 from dialer.ledger.columns import Id
-from dialer.ledger.tables import metadata
+from dialer.ledger.tables import NAME_CHARS, metadata
 
 
 def closed_as(reason: CloseReason) -> str:
@@ -36,6 +37,10 @@ COUNTS = (
 )
 
 
+#: What /metrics counts of an account: endings, which only ever become more.
+TOTALLED = (*map(closed_as, CloseReason), *map(attempt_ended_with, Outcome))
+
+
 def _counts(**given: Any) -> list[Column[int]]:
     return [Column(name, Integer, **given) for name in COUNTS]
 
@@ -60,4 +65,14 @@ tally_deltas = Table(
     Index("ix_tally_deltas_batch_id", "batch_id"),
     # rows live for seconds: vacuumed by how many died, whatever the table holds
     postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 5000},
+)
+
+#: Of each account, what its batches' tallies do not hold any more; NULL is nothing. See `totals`.
+totals = Table(
+    "totals",
+    metadata,
+    Column("total_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("account", String(NAME_CHARS), nullable=False),
+    *(Column(name, BigInteger) for name in TOTALLED),
+    Index("ix_totals_account", "account"),
 )

@@ -1,7 +1,17 @@
 """What the engine needs of the world: ports, and the Switchboard that carries them. Adapters stand below, never
 here."""
 
-from dialer.ports.coordination import Admission, Armed, CallQueue, Grant, Refusal, Signal, Signals, StartWindow
+from dialer.ports.coordination import (
+    Admission,
+    Armed,
+    CallQueue,
+    Grant,
+    Refusal,
+    Signal,
+    Signals,
+    StartWindow,
+    Throttle,
+)
 from dialer.ports.ledger import Ledger
 from dialer.ports.switchboard import Clock, HouseRules, Switchboard, Timing
 from dialer.ports.voice import VoiceProvider
@@ -19,6 +29,7 @@ __all__ = [
     "Signals",
     "StartWindow",
     "Switchboard",
+    "Throttle",
     "Timing",
     "VoiceProvider",
 ]

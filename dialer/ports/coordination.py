@@ -1,5 +1,5 @@
-"""The ports to Redis: admission, signals, and the lanes' queues. All may be wiped at any moment; the ledger is the
-truth.
+"""The ports to Redis: admission, signals, the pace of API keys, and the lanes' queues. All may be wiped at any moment;
+the ledger is the truth.
 
 Every method raises RedisUnreachable when Redis does not answer: whoever asked then dials nobody.
 """
@@ -70,6 +70,15 @@ class Admission(Protocol):
 
     def held(self, account: str) -> int:
         """Channels in use now."""
+        ...
+
+
+class Throttle(Protocol):
+    """How often each API key may come over HTTP, counted for all servers together. It dials nobody."""
+
+    def wait(self, key_id: str, per_second: float) -> float:
+        """Seconds until this key may send again; 0 = it may now, and has. Twice `per_second` at once, then as many as
+        it says."""
         ...
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from dialer.domain.placement import Account
-from dialer.ports.coordination import Admission, CallQueue, Signals, StartWindow
+from dialer.ports.coordination import Admission, CallQueue, Signals, StartWindow, Throttle
 from dialer.ports.ledger import Ledger
 from dialer.ports.upkeep import Alarm
 from dialer.ports.voice import VoiceProvider
@@ -68,3 +68,5 @@ class Switchboard:
     rules: HouseRules
     #: who is told of alerts
     alarms: Sequence[Alarm] = ()
+    #: None where nobody comes over HTTP
+    throttle: Throttle | None = None

@@ -80,7 +80,7 @@ send_block_rules = true             # pass the batch's block rules on
 [http]
 host = "127.0.0.1"
 port = 8080                         # 0 = any free one
-requests_per_second = 100.0         # of each API key; 0 = no limit
+requests_per_second = 100.0         # of each API key, over all servers together; 0 = no limit
 
 # For tests and unusual providers.
 # [timing]

@@ -60,6 +60,8 @@ def test_each_process_may_do_what_it_does_and_nothing_else(site: GuardedSite) ->
         )
         site.until(lambda: bool(site.placed(["+12025550190"])), "a test call")
         dialer.resume_batch(WORKSPACE, AGENT, "users")
+        assert dialer.throttle
+        assert dialer.throttle.wait("key", 10.0) == 0
         assert all(line.ok for line in dialer.check())
         with Redis.from_url(site.redis.url) as redis:
             redis.flushall()
@@ -133,6 +135,7 @@ def test_nobody_of_ours_may_read_or_change_what_is_not_ours(
         ("scheduler", ("lpush", "dlr:x.celery.pidbox", "1")),
         ("http", ("lpush", "dlr:witness:x", "1")),
         ("http", ("set", "dlr:epoch", "1")),
+        ("worker", ("set", "dlr:requests:x", "1")),
         ("flower", ("lpush", "dlr:dialer.test", "1")),
         ("flower", ("get", "dlr:epoch")),
         ("flower", ("hset", "dlr:signals", "all", "go:9")),

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from dialer.api.pace import Buckets
 from dialer.coordination import Coordination, RedisServer, keys
 from dialer.coordination.connection import VERBS, script
 from dialer.domain.batch import BatchName, BatchTerms, CohortZones
 from dialer.domain.call import Claim
 from dialer.domain.placement import Account
 from dialer.domain.states import Lane
-from dialer.ports.coordination import Admission, Signals
+from dialer.ports.coordination import Admission, Signals, Throttle
 from dialer.testing.coordination import SECOND, FakeCoordination
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,6 +27,7 @@ class Rig(Protocol):
 
     admission: Admission
     signals: Signals
+    throttle: Throttle
 
     def advance(self, seconds: float) -> None: ...
 
@@ -58,6 +60,7 @@ class RedisRig:
         self.coordination = Coordination(self.server)
         self.admission: Admission = self.coordination.admission
         self.signals: Signals = self.coordination.signals
+        self.throttle: Throttle = self.coordination.throttle
         self._now = 1_795_000_000 * SECOND
         self.advance(0)
 
@@ -83,6 +86,7 @@ class FakeRig:
         self.fake = FakeCoordination(is_raised=False)
         self.admission: Admission = self.fake.admission
         self.signals: Signals = self.fake.signals
+        self.throttle: Throttle = Buckets(self.fake.clock)
 
     def advance(self, seconds: float) -> None:
         self.fake.clock.advance(seconds)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
+from dialer.domain.batch import Batch
 from dialer.domain.states import BatchState, CallState, CloseReason, HoldScope, Lane, Outcome
 from dialer.ledger import SqlLedger
-from dialer.ledger.tables import calls, cohorts
-from tests.contract.ledger.builders import ACCOUNT, FAR_OFF, HOUR, MINUTE, House, new_calls, terms_of
+from dialer.ledger.client_tables import notices
+from dialer.ledger.moves import close_dialable
+from dialer.ledger.tables import batches, calls, cohorts
+from tests.contract.ledger.builders import ACCOUNT, DAY, FAR_OFF, HOUR, MINUTE, House, new_calls, terms_of
 
 OTHER = "inspra_us"
 
@@ -49,6 +53,58 @@ def test_what_ended_is_counted_folded_or_not(house: House, ledger: SqlLedger) ->
         pass
     folded = ledger.gauges.read()
     assert (folded.closed, folded.attempts) == (before.closed, before.attempts)
+
+
+def test_what_was_pruned_stays_counted_and_what_is_requeued_counts_again(house: House, ledger: SqlLedger) -> None:
+    kept, gone = (house.load(terms_of(ref), new_calls(2, is_suppressed=True)) for ref in ("kept", "gone"))
+    ledger.batches.control(kept.batch_id, BatchState.TERMINATED, "why", "user")
+    before = ledger.gauges.read().closed
+    for batch in (kept, gone):
+        house.rewrite(batches, batches.c.batch_id == batch.batch_id, **over_since(ledger, DAY))
+        assert ledger.retention.seal(batch.batch_id, HOUR, "archive")
+        assert ledger.gauges.read().closed == before
+        ledger.retention.empty(batch.batch_id, 100)
+        assert ledger.gauges.read().closed == before
+    assert before[ACCOUNT][CloseReason.SUPPRESSED] == 4
+    again = house.load(terms_of("again"), new_calls(1))
+    close_dialable_as_expired(house, again)
+    assert ledger.decisions.requeue(again.batch_id, CloseReason.EXPIRED, "me") == 1
+    assert ledger.gauges.read().closed[ACCOUNT][CloseReason.EXPIRED] == 1
+    close_dialable_as_expired(house, again)
+    assert ledger.gauges.read().closed[ACCOUNT][CloseReason.EXPIRED] == 2
+
+
+def over_since(ledger: SqlLedger, age: timedelta) -> dict[str, object]:
+    then = ledger.now() - age
+    return {"created_at": then, "completed_at": then, "state": "completed", "is_drained": True}
+
+
+def close_dialable_as_expired(house: House, batch: Batch) -> None:
+    with house.ledger._transactions.write() as connection:
+        close_dialable(connection, batch.batch_id, CloseReason.EXPIRED, house.ledger.now(), 100)
+
+
+def test_notices_that_wait_and_dead_ones_are_counted(house: House, ledger: SqlLedger) -> None:
+    def standing() -> tuple[int, int]:
+        figures = ledger.gauges.read()
+        return figures.notices_waiting, figures.notices_dead
+
+    now = ledger.now()
+    for index, ends in enumerate(({"due_at": now}, {"due_at": now}, {"heard_at": now}, {"dead_at": now})):
+        with house.ledger._transactions.write() as connection:
+            connection.execute(
+                notices.insert().values(
+                    notice_id=str(uuid.UUID(int=index)), workspace_id="w1", agent_id="a", number=1, state="ended",
+                    call_id=str(uuid.UUID(int=9)), created_at=now, **ends,
+                )
+            )  # fmt: skip
+    assert standing() == (2, 1)
+    [first, second] = ledger.notices.due(10)
+    ledger.notices.heard(first, "answered 200")
+    ledger.notices.later(second, None, "answered 410")
+    assert standing() == (0, 2)
+    ledger.notices.replay()
+    assert standing() == (2, 0)
 
 
 def test_a_call_is_overdue_from_when_it_could_have_gone(house: House, ledger: SqlLedger) -> None:

@@ -27,7 +27,7 @@ from dialer.ledger.moves import close_dialable
 from dialer.ledger.reading import _ids
 from dialer.ledger.tables import attempts, calls, workers
 from dialer.ledger.tallies import fold
-from dialer.ledger.tally_tables import tallies, tally_deltas
+from dialer.ledger.tally_tables import attempt_ended_with, tallies, tally_deltas
 from dialer.ports.ledger import Recording, Retaken
 from tests.contract.ledger.builders import (
     ACCOUNT,
@@ -89,6 +89,17 @@ def attempts_by_rows(ledger: SqlLedger) -> dict[Outcome, int]:
     return {outcome: found.get(outcome.value, 0) for outcome in Outcome} if any_batch or any_delta else {}
 
 
+def ended_by_tally(ledger: SqlLedger) -> dict[Outcome, int]:
+    """The same, as the tallies have it."""
+    found: dict[Outcome, int] = {}
+    with ledger._transactions.read() as connection:
+        for table in (tallies, tally_deltas):
+            for row in connection.execute(select(table)).mappings().all():
+                for outcome in Outcome:
+                    found[outcome] = found.get(outcome, 0) + (row[table.c[attempt_ended_with(outcome)]] or 0)
+    return found
+
+
 def tallied(ledger: SqlLedger, batch_id: str) -> dict[str, object]:
     tally = asdict(ledger.reading.tally(batch_id))
     del tally["last_minute"]
@@ -117,6 +128,8 @@ class AnyMoves(RuleBasedStateMachine):
         self.queued: list[Queued] = []
         self.claims: list[Claim] = []
         self.numbers = count()
+        #: as /metrics shows them
+        self.counted: dict[str, int] = {}
 
     def load_new(self, template: bool, count: int, suppressed: int) -> None:
         terms = terms_of(f"any-{next(self.refs)}", max_retries=3, **({"cron": "0 9 * * *"} if template else {}))
@@ -290,7 +303,16 @@ class AnyMoves(RuleBasedStateMachine):
         for batch in self.batches:
             assert tallied(self.ledger, batch.batch_id) == by_rows(self.ledger, batch.batch_id)
             assert together[batch.batch_id] == self.ledger.reading.tally(batch.batch_id)
-        assert self.ledger.gauges.read().attempts.get(ACCOUNT, {}) == attempts_by_rows(self.ledger)
+        assert ended_by_tally(self.ledger) == attempts_by_rows(self.ledger)
+
+    @invariant()
+    def counters_never_fall_and_know_of_every_ending(self) -> None:
+        figures = self.ledger.gauges.read()
+        now: dict[str, int] = {f"ended {name}": count for name, count in figures.attempts.get(ACCOUNT, {}).items()}
+        now |= {f"closed {name}": count for name, count in figures.closed.get(ACCOUNT, {}).items()}
+        assert {name: count for name, count in self.counted.items() if now[name] < count} == {}
+        assert all(now[f"ended {outcome}"] >= count for outcome, count in attempts_by_rows(self.ledger).items())
+        self.counted = now
 
     def teardown(self) -> None:
         for batch in self.batches:

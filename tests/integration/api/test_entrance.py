@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import httpx
 import pytest
 
@@ -9,7 +11,7 @@ from dialer import Dialer
 from dialer.api import create_app
 from dialer.domain.client import Scope
 from dialer.settings import Settings
-from tests.integration.api.conftest import Served, running
+from tests.integration.api.conftest import PROVIDERS, Served, running
 
 BODY = {"agentId": "agent-7", "batchRef": "spring", "callList": [{"phone": "+61278132035"}]}
 NAME = {"agentId": "agent-7", "batchRef": "spring"}
@@ -127,3 +129,15 @@ def test_too_many_requests_are_told_when_to_come_again(settings: Settings) -> No
             assert refused.headers["retry-after"] == "1"
             assert client.post(f"{url}/pause-batch", json=NAME, headers=second).status_code == 404
             assert client.get(f"{url}/healthz").status_code == 200
+
+
+def test_two_servers_count_a_key_s_requests_together(sqlite_url: str, redis_url: str) -> None:
+    settings = Settings.model_validate({"database_url": sqlite_url, "redis_url": redis_url, "providers": PROVIDERS})
+    with ExitStack() as stack:
+        dialers = [stack.enter_context(Dialer(settings)) for _ in range(2)]
+        urls = [stack.enter_context(running(create_app(one, requests_per_second=0.02))) for one in dialers]
+        headers = {"Authorization": f"Bearer {dialers[0].keys.create('acme').api_key}"}
+        client = stack.enter_context(httpx.Client())
+        answers = [client.post(f"{url}/pause-batch", json=NAME, headers=headers) for url in urls]
+    assert [answer.status_code for answer in answers] == [404, 429]
+    assert 40 <= int(answers[1].headers["retry-after"]) <= 50

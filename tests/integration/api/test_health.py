@@ -11,7 +11,10 @@ from redis import Redis
 
 from dialer import Dialer
 from dialer.api import create_app
+from dialer.domain.states import CloseReason, Outcome
 from dialer.ledger import migrate
+from dialer.ledger.tallies import add_delta
+from dialer.ledger.tally_tables import attempt_ended_with, closed_as
 from dialer.settings import Settings
 from tests.integration.api.conftest import CALLER_ID, PROVIDERS, Served, running
 from tests.servers import PostgresServer
@@ -71,10 +74,33 @@ def test_figures_name_accounts_and_words_and_nobody(served: Served) -> None:
     assert shown["dialer_look_ahead"] == {(lane,): 0.0 for lane in ("test", "high", "normal", "low")}
     assert shown["dialer_account_stopped"]["main", "breaker"] == 0.0
     assert shown["dialer_due_lag_seconds"]["main",] >= 0.0
+    assert shown["dialer_notices"] == {("waiting",): 0.0, ("dead",): 0.0}
     assert "dialer_permits" not in shown  # nobody knows while Redis is away
     assert not re.search(r"\+[0-9]{5}|[0-9a-f]{8}-[0-9a-f]{4}", answer.text)
     for private in (PHONE, CALLER_ID, "acme", "agent-7", "spring", batch.batch_id):
         assert private not in answer.text
+
+
+def test_every_outcome_and_close_reason_is_counted_under_its_name(served: Served) -> None:
+    """By the ledger itself: each call of a batch ends in another way."""
+    ways = [(CloseReason.REACHED, Outcome.ANSWERED), (CloseReason.HANDED_OFF, None)]
+    ways += [(CloseReason.EXHAUSTED, outcome) for outcome in Outcome if outcome is not Outcome.ANSWERED]
+    ways += [(reason, None) for reason in CloseReason if reason not in (CloseReason.REACHED, CloseReason.EXHAUSTED)][1:]
+    served.post("/load-json", BODY)
+    [batch] = served.dialer.batches()
+    transactions = served.dialer._desk.ledger.views._transactions  # type: ignore[attr-defined]
+    with transactions.write() as connection:
+        for times, (reason, outcome) in enumerate(ways, start=1):
+            ended = {attempt_ended_with(outcome): 1} if outcome else {}
+            add_delta(connection, batch.batch_id, {closed_as(reason): 1, **ended}, times)
+    shown = figures(served.get("/metrics", headers={}).text)
+    for times, (reason, outcome) in enumerate(ways, start=1):
+        word = CloseReason.HANDED_OFF.value if reason is CloseReason.HANDED_OFF else outcome and outcome.value
+        if word:
+            assert shown["dialer_attempts_total"]["main", word] == times
+        if reason is not CloseReason.EXHAUSTED:
+            assert shown["dialer_calls_closed_total"]["main", reason.value] == times
+    assert {outcome for _, outcome in shown["dialer_attempts_total"]} == {*Outcome, "handed_off"}
 
 
 def test_who_scrapes_often_costs_the_ledger_one_look(served: Served) -> None:

@@ -14,6 +14,7 @@ ALL = [
     keys.starts("main"),
     keys.witness("call-1"),
     keys.ticked("ledger-1"),
+    keys.requests("key-1"),
 ]
 
 
@@ -28,6 +29,8 @@ def test_no_two_keys_meet() -> None:
 
 def test_every_key_is_described() -> None:
     described = [line.split()[0] for line in (keys.__doc__ or "").splitlines() if line.startswith("dlr:")]
-    assert sorted(described) == sorted(
-        key.replace("main", "<account>").replace("call-1", "<call").replace("ledger-1", "<ledger") for key in ALL
-    )
+    words = {"main": "<account>", "call-1": "<call", "ledger-1": "<ledger", "key-1": "<key"}
+    spelled = list(ALL)
+    for name, word in words.items():
+        spelled = [key.replace(name, word) for key in spelled]
+    assert sorted(described) == sorted(spelled)
