@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 import uuid
 from collections.abc import Sequence
 from threading import Lock
@@ -110,10 +109,10 @@ class Seat:
 
     def _is_heard_of(self) -> bool:
         lately = self.desk.rules.timing.dead_after.total_seconds() / 2
-        return self._beaten_at is not None and time.monotonic() - self._beaten_at < lately
+        return self._beaten_at is not None and self.desk.clock.boottime() - self._beaten_at < lately
 
     def _beat(self) -> None:
-        begun = time.monotonic()
+        begun = self.desk.clock.boottime()
         self.desk.ledger.workers.beat(self.identity.worker, self.identity.boot_id, self.lanes)
         self._beaten_at = begun
         outages.ended(LedgerUnreachable)
