@@ -31,7 +31,7 @@ class RedisAdmission:
     def permit(self, account: Account, lane: Lane, reference: str) -> Grant | Refusal:
         """Who holds a channel keeps it, and a start instant until a second after it; later, a start is paid anew."""
         name, is_test = account.name, lane is Lane.TEST
-        verdict, micros, *granted_at = self._server.run(
+        verdict, micros, *granted = self._server.run(
             "permit",
             (keys.EPOCH, keys.permits(name), keys.pace(name), keys.starts(name), keys.DEBT),
             (
@@ -43,7 +43,8 @@ class RedisAdmission:
             ),
         )
         if verdict == "grant":
-            return Grant(start_in=micros / SECOND, at=EPOCH + timedelta(microseconds=int(granted_at[0])))
+            at, epoch = granted
+            return Grant(micros / SECOND, at=EPOCH + timedelta(microseconds=int(at)), epoch=epoch)
         return Refusal(why=verdict, retry_in=micros / SECOND)
 
     def arm(self, claim: Claim) -> Armed:
@@ -56,6 +57,7 @@ class RedisAdmission:
                 claim.number,
                 claim.claim_id,
                 WITNESS_SECONDS,
+                claim.epoch,
                 "all",
                 f"w:{name.workspace_id}",
                 f"a:{account}",

@@ -64,6 +64,8 @@ class Ticket:
     kept: dict[str, str] = field(default_factory=dict)
     workspace_id: str = ""
     agent_id: str = ""
+    #: of the Redis that granted its permit; nothing before it has one
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Claim:
     is_probe: bool = False
     #: a fault is among the account's last answers: this one is to be counted, whatever it is
     is_watched: bool = False
+    #: the epoch of the Redis that granted its permit; in another it is not armed
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
         return _hand_back(desk, ticket, _SKEW_BACKOFF, askew)
     desk.clock.sleep(entry.start_in)
     reached("dispatch.slept")
-    return _claim(desk, ticket, account, provider, me)
+    return _claim(desk, replace(ticket, epoch=entry.epoch), account, provider, me)
 
 
 def _permit(desk: Switchboard, ticket: Ticket, account: Account) -> Grant | Refusal:
@@ -248,6 +248,7 @@ def _gates_text(desk: Switchboard, claim: Claim, account: Account) -> str:
         "legal_hours": applicant.legal_hours,
         "local_times": {name: claim.claimed_at.astimezone(zone(name)).isoformat() for name in zones},
         "control_seq": claim.control_seq,
+        "signal_epoch": claim.epoch,
         "request": request_print(placement_of(claim, account)),
     }
     return json.dumps([*gates, {"gate": "rules", "verdict": "read", **rules}])

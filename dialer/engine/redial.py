@@ -45,7 +45,7 @@ def redial(desk: Switchboard, attempt: OpenAttempt) -> str:
     since = desk.clock.boottime()
     start, deadline = window.start_seconds, window.row_deadline(account.deadline_seconds)
     taken = desk.ledger.redials.retake(
-        attempt, REDIALER.worker, REDIALER.boot_id, timedelta(seconds=start), timedelta(seconds=deadline)
+        attempt, REDIALER.worker, REDIALER.boot_id, timedelta(seconds=start), timedelta(seconds=deadline), entry.epoch
     )
     if isinstance(taken, NotClaimed):
         return taken.why

@@ -141,6 +141,7 @@ class SqlClaims:
             control_seq=row[batches.c.control_seq],
             is_probe=row[accounts.c.stop] is not None,
             is_watched="1" in row[accounts.c.recent],
+            epoch=ticket.epoch,
         )
 
     def defer(self, claim: Claim, after: timedelta | None, why: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, select, update
@@ -31,7 +33,7 @@ class SqlRedials:
         self._transactions = transactions
 
     def retake(
-        self, attempt: OpenAttempt, worker: str, boot_id: str, start: timedelta, deadline: timedelta
+        self, attempt: OpenAttempt, worker: str, boot_id: str, start: timedelta, deadline: timedelta, epoch: str = ""
     ) -> Retaken | NotClaimed:
         with self._transactions.write() as connection:
             self._transactions.backend.share(connection, attempt.batch_id)
@@ -50,10 +52,11 @@ class SqlRedials:
                 return _STALE
             a = attempts.c
             reopened = {"worker": worker, "boot_id": boot_id, "left_by": now + start, "deadline_at": now + deadline}
+            reopened["gates"] = _once_more(row, now, epoch)
             reopens = update(attempts).where(a.call_id == attempt.call_id, a.number == attempt.number)
             connection.execute(reopens.values(state=word(AttemptState.DIALING), next_look_at=None, **reopened))
             suppression = strictest(connection, attempt.phone, attempt.terms.name.workspace_id, now)
-            claim = _claim_of(row, attempt, suppression)
+            claim = replace(_claim_of(row, attempt, suppression), epoch=epoch)
             return Retaken(claim, now, row[cohorts.c.closes_at], row[attempts.c.gates])
 
     def put_back(self, claim: Claim, why: str) -> bool:
@@ -81,6 +84,12 @@ def _query(attempt: OpenAttempt) -> Any:
         .where(c.state == word(CallState.UNKNOWN))
         .with_for_update(of=calls)
     )
+
+
+def _once_more(row: Any, now: datetime, epoch: str) -> str:
+    """What its first request went through, and what this one does."""
+    read = {"at": now.isoformat(), "control_seq": row[batches.c.control_seq], "signal_epoch": epoch}
+    return json.dumps([*json.loads(row[attempts.c.gates] or "[]"), {"gate": "redial", "verdict": "read", **read}])
 
 
 def _claim_of(row: Any, attempt: OpenAttempt, suppression: Any) -> Claim:

@@ -24,6 +24,8 @@ class Grant:
     start_in: float
     #: Redis' clock when it was granted; None where it was not told
     at: datetime | None = field(default=None, compare=False)
+    #: the epoch in which it was granted: arming in another is refused
+    epoch: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Armed(StrEnum):
     GO = "go"
     #: a pause, terminate or hold is in force
     HALT = "halt"
-    #: the epoch is missing or another: this Redis was not set up by the scheduler
+    #: the epoch is missing or another: this Redis was not set up by the scheduler, or was since the permit
     STALE = "stale"
     #: this call was armed before at this or a later number by another claim: the ledger forgot something
     WITNESSED = "witnessed"

@@ -308,9 +308,10 @@ class Redials(Protocol):
     """unknown → dialing, the same attempt under the same reference."""
 
     def retake(
-        self, attempt: OpenAttempt, worker: str, boot_id: str, start: timedelta, deadline: timedelta
+        self, attempt: OpenAttempt, worker: str, boot_id: str, start: timedelta, deadline: timedelta, epoch: str = ""
     ) -> Retaken | NotClaimed:
         """As `Claims.take`: under the barrier, every gate of the ledger read again, by compare-and-set, committed.
+        That it was, when and in which epoch is added to the gates that its attempt went through.
 
         Not open: it stays unknown, and NotClaimed names the gate.
         """

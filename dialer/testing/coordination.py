@@ -117,7 +117,7 @@ class FakeAdmission:
             line, now = self._redis.line(account.name), self._redis.clock.micros()
             held = line.permits.get(reference)
             if held is not None and abs(held - now) <= SECOND:
-                return Grant(max(0, held - now) / SECOND)
+                return Grant(max(0, held - now) / SECOND, epoch=self._redis.epoch)
             channels = account.channels - (0 if lane is Lane.TEST else account.test_headroom)
             if held is None and len(line.permits) >= channels:
                 return Refusal("no channel", 1.0)
@@ -125,7 +125,7 @@ class FakeAdmission:
 
     def arm(self, claim: Claim) -> Armed:
         with self._redis.reach():
-            if not self._redis.epoch_stands():
+            if not self._redis.epoch_stands() or claim.epoch not in ("", self._redis.epoch):
                 return Armed.STALE
             if self._is_halted(claim):
                 return Armed.HALT
@@ -165,7 +165,7 @@ class FakeAdmission:
         line.pace = regular + spacing
         line.permits[reference] = start
         insort(line.starts, start)
-        return Grant((start - now) / SECOND)
+        return Grant((start - now) / SECOND, epoch=self._redis.epoch)
 
     def _is_halted(self, claim: Claim) -> bool:
         keys = (

@@ -141,7 +141,9 @@ class Auditor:
             self.fail(f"claimed though the ledger is in doubt: {claim.phone}")
         self.taken[claim.reference] = Taken(self._step(), claim, worker)
 
-    def armed(self, claim: Claim) -> None:
+    def armed(self, claim: Claim, epoch: str) -> None:
+        if claim.epoch != epoch:
+            self.fail(f"{claim.phone} was armed in the epoch {epoch}, and is on record with {claim.epoch!r}")
         told = self.told.batches.get(claim.terms.name.batch_ref)
         if told is not None and told.halted_since is not None and told.is_heard:
             self.fail(f"{claim.phone} was armed though Redis had been told of the pause of its batch")

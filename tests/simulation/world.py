@@ -624,7 +624,7 @@ class ProcessWire:
             case ("redials", "retake") if hasattr(answer, "claim"):
                 auditor.claimed(answer.claim, REDIALER)
             case ("admission", "arm") if answer is Armed.GO:
-                auditor.armed(given[0])
+                auditor.armed(given[0], world.redis.run_id)
             case ("decisions", "resolve") if answer:
                 auditor.decided(given[0], given[1])
             case ("decisions", "never_placed") if answer:

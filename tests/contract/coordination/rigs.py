@@ -124,6 +124,7 @@ def a_claim(
     call_id: str = "call-1",
     reference: str = "ref-1",
     batch_id: str = "batch-1",
+    epoch: str = "",
 ) -> Claim:
     terms = BatchTerms(BatchName("clinic", "agent", "spring"), "main", nbf=NOON, exp=NOON)
     return Claim(
@@ -146,6 +147,7 @@ def a_claim(
         max_retries=0,
         suppression=None,
         control_seq=0,
+        epoch=epoch,
     )
 
 

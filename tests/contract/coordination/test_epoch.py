@@ -47,6 +47,19 @@ def test_a_call_that_was_permitted_before_a_wipe_and_is_not_in_the_ledger_is_not
     assert rig.admission.arm(a_claim()) is Armed.UNPERMITTED
 
 
+def test_what_was_permitted_in_one_epoch_is_not_armed_in_another(rig: Rig) -> None:
+    grant = rig.admission.permit(an_account(), Lane.NORMAL, "ref-1")
+    assert isinstance(grant, Grant)
+    assert grant.epoch
+    assert rig.admission.arm(a_claim(epoch="another")) is Armed.STALE
+    assert rig.admission.arm(a_claim(epoch=grant.epoch)) is Armed.GO
+
+
+def test_a_permit_that_is_asked_for_again_names_the_epoch_again(rig: Rig) -> None:
+    grants = [rig.admission.permit(an_account(), Lane.NORMAL, "ref-1") for _ in range(2)]
+    assert len({grant.epoch for grant in grants if isinstance(grant, Grant)} - {""}) == 1
+
+
 @pytest.mark.parametrize("lane", list(Lane))
 def test_after_a_wipe_the_pace_begins_a_second_in_debt(rig: Rig, lane: Lane) -> None:
     account = an_account(calls_per_second=5)
@@ -107,13 +120,19 @@ def durable(own_redis: EmbeddedRedis) -> Iterator[Coordination]:
 def test_a_restarted_redis_is_another_one_until_it_is_set_up_again(
     own_redis: EmbeddedRedis, durable: Coordination, empty: bool
 ) -> None:
+    before = durable.admission.permit(an_account(), Lane.NORMAL, "ref-1")
+    epoch = before.epoch if isinstance(before, Grant) else ""
     own_redis.restart(empty)
     assert durable.admission.held("main") == (0 if empty else 1)
     assert_nobody_dials(durable)
     durable.admission.derive("main", ["ref-1"], 0)
     durable.signals.raise_epoch()
     assert durable.signals.epoch_stands()
-    assert durable.admission.arm(a_claim()) is Armed.GO
+    assert durable.admission.arm(a_claim(epoch=epoch)) is Armed.STALE
+    again = durable.admission.permit(an_account(), Lane.NORMAL, "ref-1")
+    assert isinstance(again, Grant)
+    assert again.epoch != epoch
+    assert durable.admission.arm(a_claim(epoch=again.epoch)) is Armed.GO
 
 
 @pytest.mark.parametrize("empty", [True, False])

@@ -51,6 +51,18 @@ def test_it_is_the_same_claim_again(house: House) -> None:
     assert call.attempts[0].state is AttemptState.DIALING
 
 
+def test_that_it_was_taken_again_stands_beside_the_gates_of_the_first_time(house: House) -> None:
+    house.load()
+    _, attempt = unknown(house)
+    before = house.call(attempt.call_id).attempts[0].gates
+    taken = house.ledger.redials.retake(attempt, "redial", "redial", START, DEADLINE, "epoch-2")
+    assert isinstance(taken, Retaken)
+    assert taken.claim.epoch == "epoch-2"
+    *first, again = house.call(attempt.call_id).attempts[0].gates
+    assert tuple(first) == before
+    assert (again["gate"], again["signal_epoch"], again["at"]) == ("redial", "epoch-2", taken.now.isoformat())
+
+
 def test_its_answer_is_recorded_and_spends_one_attempt(house: House) -> None:
     house.load()
     _, attempt = unknown(house)

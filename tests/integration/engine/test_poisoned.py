@@ -350,4 +350,5 @@ def test_every_attempt_says_which_gates_it_went_through(either: Rig) -> None:
         assert read["hours"]["verdict"] == "open"
         assert read["rules"]["block_rules"] == ["Sun|0000-2400"]
         assert read["rules"]["local_times"]["Australia/Perth"].startswith("2026-11-23T08:00")
+        assert read["rules"]["signal_epoch"] == either.world.redis.epoch
     assert {state for state, _ in states} == {AttemptState.IN_PROGRESS, AttemptState.REJECTED, AttemptState.UNKNOWN}

@@ -226,11 +226,13 @@ def test_an_adapter_that_raises_amid_a_redial_leaves_it_unknown(keyed: Rig) -> N
     assert asked(keyed) == ["redialed"]
 
 
-def test_its_gates_are_on_record_as_they_were_when_it_was_claimed(keyed: Rig) -> None:
+def test_its_gates_are_on_record_as_they_were_when_it_was_claimed_and_that_it_was_sent_again(keyed: Rig) -> None:
     batch = unknown(keyed)
     before = keyed.call(batch).attempts[0].gates
     asked(keyed)
-    assert keyed.call(batch).attempts[0].gates == before
+    *first, again = keyed.call(batch).attempts[0].gates
+    assert tuple(first) == before
+    assert (again["gate"], again["signal_epoch"]) == ("redial", keyed.redis.epoch)
     assert {gate["gate"] for gate in before} >= {"hours", "suppression", "retries", "rules"}
 
 
