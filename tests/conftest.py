@@ -105,8 +105,9 @@ def fresh_database(server: PostgresServer, template: str) -> Iterator[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """System tests start real processes: those of a module one after the other, and first, for they take longest."""
-    for item in filter(is_system_test, items):
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    for item in items:
+        if item.nodeid.startswith("tests/system/"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=is_system_test, reverse=True)
 
 

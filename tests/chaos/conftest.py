@@ -34,6 +34,7 @@ LONG_ONLY = frozenset(
         "test_webhooks_early_doubled_reordered_and_forged_while_processes_are_killed[postgresql]",
     }
 )
+LONGEST = ("tests/chaos/test_webhooks", "tests/chaos/test_clocks", "tests/chaos/test_processes")
 RESULTS = Path(__file__).resolve().parents[2] / "chaos-results.json"
 
 
@@ -71,6 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "tests/chaos/" in item.nodeid:
             item.add_marker(pytest.mark.timeout(7200 if is_long else 180))
+    # The longest first, so that whoever runs them side by side ends on short ones.
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     if not is_long:
         left_out = [item for item in items if item.name in LONG_ONLY]
         items[:] = [item for item in items if item.name not in LONG_ONLY]

@@ -46,10 +46,10 @@ def test_windows_that_open_and_close_in_eight_zones_under_wrong_clocks(
     ready(ground, [*workers, ground.schedule()])
     openings = []
     for turn in range(form.pick(1, 5)):
-        turning = next_minute(at_least=8.0)
+        turning = next_minute(at_least=form.seconds(5.0, 8.0))
         openings.append(turning.timestamp())
         load_zones(ground, turn, turning)
-        sleep_until(turning.timestamp() + 6.0)
+        sleep_until(turning.timestamp() + form.seconds(4.0, 6.0))
     delays = [first - opened for opened, first in zip(openings, first_after(ground, openings), strict=True)]
     for batch in ground.loaded.values():
         ground.dialer.terminate_batch("acme", "agent-1", batch.ref)  # what was closed in time is never dialed

@@ -15,8 +15,8 @@ BATCHES = 4
 
 
 def test_pause_resume_and_terminate_at_random(form: Form, books: Books, prepare: Prepare, conclude: Conclude) -> None:
-    words, random = form.pick(100, 1000), Random(form.seed)
-    each = form.pick(600, 4000)
+    words, random = form.pick(50, 1000), Random(form.seed)
+    each = form.pick(300, 4000)
     ground = prepare(books, {"defaults": FAST}, pace=form.seconds(40.0, 40.0))
     ground.open(schedulers=1, workers=2)
     batches = [ground.load(f"b{at}", phones(each, f"{at + 302}"), "inspra") for at in range(BATCHES)]

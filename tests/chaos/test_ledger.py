@@ -29,8 +29,8 @@ def test_postgresql_stopped_cancelled_cut_and_crowded(
         "cut": cut_connections,
         "crowd": crowd_postgres(form.seconds(1.0, 3.0)),
     }
-    counts = {"stop": form.pick(2, 20), "cancel": form.pick(2, 20), "cut": form.pick(1, 20), "crowd": form.pick(1, 5)}
-    total = form.pick(150, 5_000)
+    counts = {"stop": form.pick(1, 20), "cancel": form.pick(1, 20), "cut": form.pick(1, 20), "crowd": form.pick(1, 5)}
+    total = form.pick(90, 5_000)
     ground = prepare(postgresql_books, MIXED, pace=form.seconds(25.0, 100.0))
     ground.open(schedulers=1, workers=2)
     load_mix(ground, total)
@@ -43,7 +43,7 @@ def test_postgresql_stopped_cancelled_cut_and_crowded(
 def test_connections_cut_in_the_middle_of_a_commit_and_statements_that_time_out(
     form: Form, postgresql_books: PostgresBooks, prepare: Prepare, conclude: Conclude
 ) -> None:
-    total = form.pick(150, 5_000)
+    total = form.pick(90, 5_000)
     with CuttingProxy(lambda: postgresql_books.server.port, form.seed) as proxy:
         name, timeout = postgresql_books.name, quote("-c statement_timeout=150ms")
         postgresql_books.url = f"postgresql://dialer@127.0.0.1:{proxy.port}/{name}?options={timeout}"
@@ -67,7 +67,7 @@ def test_connections_cut_in_the_middle_of_a_commit_and_statements_that_time_out(
 
 def test_a_ledger_restored_while_redis_lived_on(form: Form, books: Books, prepare: Prepare, conclude: Conclude) -> None:
     """What was dialed after the backup was taken is forgotten by the ledger, and witnessed by Redis."""
-    rounds, each = form.pick(1, 10), 60
+    rounds, each = form.pick(1, 10), form.pick(45, 60)
     ground = prepare(books, {"defaults": FAST}, pace=10.0)  # so that look-ahead is short of what is left
     found = 0
     for turn in range(rounds):

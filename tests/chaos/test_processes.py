@@ -15,11 +15,11 @@ def test_workers_and_schedulers_killed_at_random(
 ) -> None:
     is_sqlite = books.kind == "sqlite"
     counts = {
-        "kill_worker": form.pick(3, 20 if is_sqlite else 180),
+        "kill_worker": form.pick(2, 20 if is_sqlite else 180),
         "kill_scheduler": form.pick(1, 5 if is_sqlite else 30),
         "kill_both": form.pick(1, 5 if is_sqlite else 20),
     }
-    total = form.pick(160, 5_000 if is_sqlite else 35_000)
+    total = form.pick(110, 5_000 if is_sqlite else 35_000)
     ground = prepare(books, MIXED, pace=form.seconds(25.0, 300.0))
     ground.open(schedulers=2, workers=2)
     load_mix(ground, total)
@@ -57,8 +57,8 @@ def test_workers_frozen_for_longer_than_every_deadline(
 def test_restarts_by_sigterm_under_load_leave_no_unknown(
     form: Form, sqlite_books: Books, prepare: Prepare, conclude: Conclude
 ) -> None:
-    counts = {"restart_worker": form.pick(2, 60), "restart_scheduler": form.pick(2, 40)}
-    total = form.pick(160, 5_000)
+    counts = {"restart_worker": form.pick(2, 60), "restart_scheduler": form.pick(1, 40)}
+    total = form.pick(110, 5_000)
     ground = prepare(sqlite_books, {"defaults": FAST | {"answer_after": [0.1, 0.6]}}, pace=form.seconds(25.0, 100.0))
     ground.open(schedulers=1, workers=2)
     load_mix(ground, total, retries=0)

@@ -14,12 +14,12 @@ def test_redis_lost_emptied_frozen_and_full(form: Form, books: Books, prepare: P
     injectors = {
         "lose": lose_redis,
         "flush": flush_redis,
-        "pause": pause_redis(form.seconds(3.0, 30.0)),
+        "pause": pause_redis(form.seconds(2.5, 30.0)),
         "fill": fill_redis(form.seconds(1.0, 5.0)),
     }
     many = form.pick(1, 4 if is_sqlite else 10)
     counts = {"lose": 2 * many, "flush": many, "pause": 1, "fill": 1}
-    total = form.pick(160, 2_000 if is_sqlite else 10_000)
+    total = form.pick(110, 2_000 if is_sqlite else 10_000)
     ground = prepare(books, MIXED, pace=form.seconds(25.0, 100.0))
     ground.open(schedulers=1, workers=2)
     held = ground.load("held", phones(10, "301"), "batch_call")

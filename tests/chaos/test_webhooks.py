@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.auditor import Verdict
 from tests.chaos.conftest import Conclude, Form, Prepare
 from tests.chaos.faults import PROCESSES, besiege, kill, plan
-from tests.chaos.ground import AGENT, RETRY, WORKSPACE, Ground, phones, ready
+from tests.chaos.ground import AGENT, RETRY, SLOTS, WORKSPACE, Ground, phones, ready
 from tests.chaos.ledgers import Books
 from tests.chaos.webhooks import Mischief
 from tests.receiver import SECRET, Receiver
@@ -25,6 +25,7 @@ HASTY = {
 }
 #: A notice whose sender was killed is handed out again a minute later.
 TOLD_SECONDS = 90.0
+UNHEARD = "SELECT call_id, number FROM notices WHERE due_at IS NOT NULL"
 
 
 @pytest.fixture
@@ -54,12 +55,12 @@ def test_webhooks_early_doubled_reordered_and_forged_while_processes_are_killed(
     form: Form, books: Books, prepare: Prepare, conclude: Conclude, mischief: Mischief, receiver: Receiver
 ) -> None:
     counts = {
-        "kill_worker": form.pick(2, 20),
+        "kill_worker": form.pick(1, 20),
         "kill_scheduler": form.pick(1, 5),
         "kill_server": form.pick(1, 10),
         "forge": form.pick(4, 60),
     }
-    total = form.pick(120, 4_000)
+    total = form.pick(100, 4_000)
     scenario = {"defaults": HASTY, "accounts": {"outboundcalls": {"webhook_url": mischief.url}}}
     ground = prepare(books, scenario, pace=form.seconds(20.0, 60.0), mischief=mischief)
     ground.dialer.agents.add(
@@ -79,7 +80,8 @@ def test_webhooks_early_doubled_reordered_and_forged_while_processes_are_killed(
     verdict = conclude(ground, faults, hints=len(mischief.sent), notices=len(set(receiver.ids())))
     _assert_hints_were_taken_and_guesses_were_not(mischief, verdict)
     _assert_every_outcome_is_the_provider_s(ground, heard.batch_id)
-    _assert_everybody_was_told(ground, receiver, heard.batch_id)
+    # In short, what a killed worker was about to say is not waited for: that it is said is `failpoints`' to show.
+    _assert_everybody_was_told(ground, receiver, heard.batch_id, 0 if form.is_long else counts["kill_worker"] * SLOTS)
 
 
 def _assert_hints_were_taken_and_guesses_were_not(mischief: Mischief, verdict: Verdict) -> None:
@@ -97,7 +99,8 @@ def _assert_every_outcome_is_the_provider_s(ground: Ground, batch_id: str) -> No
                 assert attempt.outcome == scripted[attempt.reference], attempt
 
 
-def _assert_everybody_was_told(ground: Ground, receiver: Receiver, batch_id: str) -> None:
+def _assert_everybody_was_told(ground: Ground, receiver: Receiver, batch_id: str, held_up: int) -> None:
+    """But for so many notices at most that wait, in the ledger, for the end of their senders' minute."""
     over = {"ended", "handed_off", "rejected", "unresolved"}
     wanted = {
         (call.call_id, attempt.number)
@@ -110,7 +113,11 @@ def _assert_everybody_was_told(ground: Ground, receiver: Receiver, batch_id: str
         said = [(one.message_id, one.said["data"]) for one in list(receiver.received)]
         return {(data["call_id"], data["attempt"]["number"]) for _, data in said}
 
-    ground.until(lambda: told() >= wanted, "every ending told", TOLD_SECONDS)
+    def is_told() -> bool:
+        untold = wanted - told()
+        return len(untold) <= held_up and untold <= set(ground.books.rows(UNHEARD))
+
+    ground.until(is_told, "every ending told", TOLD_SECONDS)
     assert receiver.unverified == []
-    assert told() == wanted
-    assert len(set(receiver.ids())) == len(wanted), "an ending has one id, however often it is told"
+    assert told() <= wanted
+    assert len(set(receiver.ids())) == len(told()), "an ending has one id, however often it is told"

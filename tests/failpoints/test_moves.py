@@ -372,10 +372,19 @@ def a_template() -> dict[str, Any]:
     return spec(cron=f"{at.minute} {at.hour} * * *", timezone="UTC", nbf=nbf.isoformat(), exp=exp.isoformat())
 
 
+def occurrence(scene: Scene) -> datetime:
+    """The latest of the one template, whatever minute it is by now."""
+    template = scene.desk.ledger.batches.get(find(scene))
+    assert template is not None
+    minute, hour = str(template.terms.cron).split()[:2]
+    now = datetime.now(UTC)
+    today = now.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
+
+
 def come(scene: Scene, last_local: str | None = None) -> int:
     """Today's occurrence has come, though the template was loaded after it; how many templates were planned."""
-    at = (datetime.now(UTC) - timedelta(minutes=1)).replace(second=0, microsecond=0)
-    return scene.write(update(schedules).values(next_at=at, last_local=last_local))
+    return scene.write(update(schedules).values(next_at=occurrence(scene), last_local=last_local))
 
 
 @pytest.mark.parametrize("row", RECURRENCE, ids=lambda row: row.point)
@@ -394,7 +403,7 @@ def test_an_occurrence_whose_run_was_not_advanced_is_one_run_and_is_dialed_once(
 
 def as_yesterday_s(scene: Scene, run_id: str) -> None:
     """As if this run were of the occurrence before, and the next has come."""
-    local = (datetime.now(UTC) - timedelta(days=1, minutes=1)).strftime("%Y-%m-%dT%H:%M")
+    local = (occurrence(scene) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     scene.write(
         update(batches).where(batches.c.batch_id == run_id).values(occurrence=local, batch_ref=f"spring@{local}")
     )

@@ -20,6 +20,7 @@ from dialer.domain.placement import Placement
 from dialer.domain.states import CallState, is_legal
 
 LIVE = ("dialing", "in_progress", "unknown")
+LIVE_REFERENCES = "SELECT reference FROM attempts WHERE state IN ('dialing', 'in_progress', 'unknown')"
 #: What says for certain that nothing was placed.
 DEFINITE = frozenset({"rejected", "auth", "credit", "configuration", "throttled"})
 #: Minutes of the day, from and until before.
@@ -103,6 +104,7 @@ class Auditor:
         zone_of: Callable[[str], ZoneInfo],
         legal: tuple[Minutes, ...],
         is_over: Callable[[str], bool],
+        did_ring: Callable[[str], bool],
         *,
         channels: int,
         has_key: bool,
@@ -124,6 +126,7 @@ class Auditor:
         self.has_listener = False
         self._rows, self._now, self._step = rows, now, step
         self._zone_of, self._legal, self._is_over, self._has_key = zone_of, legal, is_over, has_key
+        self._did_ring = did_ring
         self._channels = channels
         self._version = -1
         #: references of attempts that some restored ledger may have forgotten; the next one to be restored forgets them
@@ -142,11 +145,11 @@ class Auditor:
         self.taken[claim.reference] = Taken(self._step(), claim, worker)
 
     def armed(self, claim: Claim, epoch: str) -> None:
-        if claim.epoch != epoch:
-            self.fail(f"{claim.phone} was armed in the epoch {epoch}, and is on record with {claim.epoch!r}")
         told = self.told.batches.get(claim.terms.name.batch_ref)
         if told is not None and told.halted_since is not None and told.is_heard:
             self.fail(f"{claim.phone} was armed though Redis had been told of the pause of its batch")
+        if claim.epoch != epoch:
+            self.fail(f"{claim.phone} was armed in the epoch {epoch}, and is on record with {claim.epoch!r}")
 
     def sent(self, placement: Placement, looked_at: datetime) -> None:
         self.requests += 1
@@ -176,10 +179,22 @@ class Auditor:
             self.unclear.pop(placement.reference, None)
 
     def decided(self, batch_id: str, call_id: str | None) -> None:
-        """An operator, or the provider's list after a restore, has said what became of this call, or of the batch."""
+        """An operator has said what became of this call, or of the batch."""
         for reference, sent in list(self.unclear.items()):
             if call_id in (None, sent.call_id) and self.taken[reference].claim.batch_id == batch_id:
                 del self.unclear[reference]
+
+    def denied(self, call_id: str) -> None:
+        """After a restore the provider's list did not show this call: so none of its requests called anybody, but for
+        those whose end the ledger knows. What did call somebody stays in question until it is over."""
+        ended = "SELECT reference FROM attempts WHERE call_id = ? AND state = 'ended'"
+        known = {reference for (reference,) in self._rows.execute(ended, (call_id,))}
+        for reference, sent in list(self.unclear.items()):
+            if sent.call_id != call_id or reference in known:
+                continue
+            if self._did_ring(reference):
+                self.fail(f"{sent.phone} is taken for never called, and was, as {reference}")
+            del self.unclear[reference]
 
     def _once(self, placement: Placement) -> None:
         before = self.sent_by.get(placement.reference)
@@ -214,8 +229,7 @@ class Auditor:
 
     def _room(self, placement: Placement) -> None:
         """Requests whose calls are not known to be over hold a channel each."""
-        live = "SELECT reference FROM attempts WHERE state IN ('dialing', 'in_progress', 'unknown')"
-        under_way = {reference for (reference,) in self._rows.execute(live)} & self.sent_by.keys()
+        under_way = {reference for (reference,) in self._rows.execute(LIVE_REFERENCES)} & self.sent_by.keys()
         if len(under_way - {placement.reference}) >= self._channels:
             self.fail(f"{placement.phone} was dialed with all {self._channels} channels in use")
 
@@ -225,6 +239,8 @@ class Auditor:
             return
         recovered = "SELECT reference FROM attempts WHERE worker = 'restored'"
         self._recovered |= {reference for (reference,) in self._rows.execute(recovered)}
+        # Once over in the ledger and given back, it is excused no more: whoever holds it then has claimed it anew.
+        self._recovered &= held | {reference for (reference,) in self._rows.execute(LIVE_REFERENCES)}
         if len(held - self._recovered) > self._channels:
             self.broken = self.broken or f"{len(held)} of {self._channels} channels are held"
 
@@ -234,8 +250,7 @@ class Auditor:
     def restored(self) -> None:
         """The ledger is what it was. What was live then may be over since: it holds a channel again until that is
         known, beside the one that came after it."""
-        live = "SELECT reference FROM attempts WHERE state IN ('dialing', 'in_progress', 'unknown')"
-        self._recovered |= {reference for (reference,) in self._rows.execute(live)}
+        self._recovered |= {reference for (reference,) in self._rows.execute(LIVE_REFERENCES)}
         self.rewind()
 
     def rewind(self) -> None:

@@ -11,7 +11,8 @@ from dialer.domain.states import CallState
 from dialer.engine import control, rescue, rounds, trust, watch
 from dialer.errors import BatchTerminated
 from dialer.ports import Switchboard
-from tests.simulation.auditor import Broken
+from dialer.testing.coordination import SECOND
+from tests.simulation.auditor import LIVE_REFERENCES, Broken
 from tests.simulation.ground import Ground
 from tests.simulation.stage import Actor
 from tests.simulation.world import ACCOUNT, BLOCKED, HOURS, START, Process, World, phone
@@ -332,9 +333,11 @@ class Healing:
 
     def _judge(self, desk: Switchboard) -> None:
         world, fail = self.world, self.world.auditor.fail
-        world.advance(rescue.PERMIT_GRACE_SECONDS + 1.0)  # a permit of somebody who died may be as young as that
-        rounds.keep_house(desk)
+        self._give_back(desk)
+        dialed = world.auditor.requests
         self._work(desk)
+        if world.auditor.requests > dialed:
+            fail("somebody was dialed after everything was over")
         world.auditor.rewind()
         world.auditor.look()
         for ref in world.auditor.told.batches:
@@ -349,6 +352,18 @@ class Healing:
             fail(f"{held} channels are held for nobody")
         self._admits_every_call()
         self._told_everybody(desk)
+
+    def _give_back(self, desk: Switchboard) -> None:
+        """Nobody holds a channel but who died less than a permit's grace ago, and then nobody at all."""
+        world = self.world
+        rounds.keep_house(desk)
+        oldest = world.clock.micros() - round(rescue.PERMIT_GRACE_SECONDS * SECOND)
+        permits = world.redis.line(ACCOUNT).permits
+        live = {reference for (reference,) in world.ground.rows.execute(LIVE_REFERENCES)}
+        if old := [reference for reference, start in permits.items() if start < oldest and reference not in live]:
+            world.auditor.fail(f"channels are held for nobody since long: {old}")
+        world.advance(rescue.PERMIT_GRACE_SECONDS + 1.0)
+        rounds.keep_house(desk)
 
     def _compare(self, ref: str, status: object) -> None:
         """What readers are told against the rows."""

@@ -22,31 +22,32 @@ from tests.simulation.ground import Ground
 from tests.simulation.stage import Actor
 from tests.simulation.world import START, World, phone
 
-#: So many seeds find it at the latest; they are played with the guard in place, too.
-SEEDS = 40
+#: So many seeds are looked through, once those that showed it before show it no more: any change of what is drawn moves
+#: them. The seed that is found is played with the guard in place, too.
+SEEDS = 60
 EVENTS = 70
 
 
-# Dozens of seeds one after the other, where others play a few.
+# Seconds, with the seeds that are known; without them dozens are played one after the other, where others play a few.
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("guard", "faults", "found"),
+    ("guard", "faults", "found", "known"),
     [
-        ("compare-and-set", (), ""),
-        ("witness", ("restore",), "sent twice"),
-        ("last-moment gate", (), "is suppressed and was dialed"),
+        ("compare-and-set", (), "", (9, 13, 12, 8)),
+        ("witness", ("restore",), "sent twice", (49, 56, 18)),
+        ("last-moment gate", (), "is suppressed and was dialed", (2, 28, 0, 33)),
     ],
 )
 def test_without_this_guard_a_seed_breaks_the_promise(
-    ground: Ground, guard: str, faults: tuple[str, ...], found: str
+    ground: Ground, guard: str, faults: tuple[str, ...], found: str, known: tuple[int, ...]
 ) -> None:
-    seed = first_broken(ground, guard, faults, found)
+    seed = first_broken(ground, guard, faults, found, known)
 
     simulate(ground, seed, EVENTS, faults=faults)
 
 
-def first_broken(ground: Ground, guard: str, faults: tuple[str, ...], found: str) -> int:
-    for seed in range(SEEDS):
+def first_broken(ground: Ground, guard: str, faults: tuple[str, ...], found: str, known: tuple[int, ...]) -> int:
+    for seed in dict.fromkeys([*known, *range(SEEDS)]):
         try:
             simulate(ground, seed, EVENTS, without=guard, faults=faults)
         except Broken as broken:

@@ -134,6 +134,7 @@ class World:
             zone_of,
             LEGAL,
             self.has_ended,
+            lambda reference: reference in self.provider.rung,
             channels=self.account.channels,
             has_key=self.kind == "keyed",
         )
@@ -608,6 +609,8 @@ class ProcessWire:
             return real(timedelta(days=-1), *given[1:])
         if (port, verb) == ("claims", "ticket") and world.without == "compare-and-set":
             given = given[0], world.ground.queue(given[0])
+        if verb == "arm" and world.without == "epoch":
+            given = (replace(given[0], epoch=world.redis.run_id),)
         answer = real(*given, **named)
         if verb == "take" and world.without == "last-moment gate" and isinstance(answer, Claim):
             return replace(answer, suppression=None)
@@ -628,7 +631,7 @@ class ProcessWire:
             case ("decisions", "resolve") if answer:
                 auditor.decided(given[0], given[1])
             case ("decisions", "never_placed") if answer:
-                auditor.decided(given[0].batch_id, given[0].call_id)
+                auditor.denied(given[0].call_id)
             case ("trust", "raise_doubt"):
                 auditor.doubted_since = world.stage.steps
             case ("trust", "confirm"):
