@@ -47,7 +47,8 @@ def test_without_this_guard_a_seed_breaks_the_promise(
 
 
 def first_broken(ground: Ground, guard: str, faults: tuple[str, ...], found: str, known: tuple[int, ...]) -> int:
-    for seed in (*known, *range(SEEDS)):
+    seeds: list[int] = [*known, *range(SEEDS)]
+    for seed in seeds:
         try:
             simulate(ground, seed, EVENTS, without=guard, faults=faults)
         except Broken as broken:
