@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from redis import Redis
 
-from bench.memory import resident_megabytes
+from bench.memory import cpu_seconds, resident_megabytes
 from bench.stage import POSTGRESQL, Stage, ask
 from dialer import Dialer
 from dialer.settings import load_settings
@@ -64,14 +64,19 @@ SCENARIO: dict[str, Any] = {
         {"phone": "*37", "nth": 1, "fault": "reset_before"},
     ],
 }
+#: How hard it was to come so far: when closing slows, this tells whether we, the ledger or the machine did it.
+EFFORT = (
+    "SELECT coalesce(sum(seq_tup_read), 0)::bigint, coalesce(sum(idx_tup_fetch), 0)::bigint FROM pg_stat_user_tables"
+)
 DEAD_ROWS = "SELECT relname, n_live_tup, n_dead_tup FROM pg_stat_user_tables WHERE n_live_tup + n_dead_tup > 0"
 
 
 class Soak:
     """What runs, and what is looked at."""
 
-    def __init__(self, stage: Stage, url: str, pace: float) -> None:
+    def __init__(self, stage: Stage, url: str, pace: float, trouble: TextIO) -> None:
         self.stage, self.url, self.pace = stage, url, pace
+        self._trouble = trouble
         self.children: dict[str, Child] = {}
         self.loaded = 0
         self._http = free_port()
@@ -86,7 +91,7 @@ class Soak:
             os.environ["DIALER_CONFIG"] = str(path)
             self.dialer = stack.enter_context(Dialer(load_settings()))
             for name, command in self._commands().items():
-                self.children[name] = Child(name, command, lambda who, line: None, 15.0)
+                self.children[name] = Child(name, command, self._heard, 15.0)
                 self.children[name].start()
             try:
                 yield
@@ -102,6 +107,11 @@ class Soak:
             "tests": programs.test_worker(),
             "http": http,
         }
+
+    def _heard(self, who: str, line: str) -> None:
+        """What is no everyday event of a process is kept, for whoever asks later what came in between."""
+        if '"level": "info"' not in line:
+            print(f"{time.time():.0f} {who} {line}", file=self._trouble, flush=True)
 
     def load(self) -> None:
         """As many numbers as are dialed until the next load, each of them new."""
@@ -121,6 +131,8 @@ class Soak:
             "at": round(at),
             "loaded": self.loaded,
             "calls": calls,
+            "stop": [f"{state.stop} {state.reason}" for state in self.dialer.accounts() if state.stop],
+            "effort": self._effort(),
             **{f"{name}_megabytes": round(resident_megabytes(child.pid), 1) for name, child in self.children.items()},
             **{
                 f"{name}_files": len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
@@ -133,6 +145,12 @@ class Soak:
                 max((dead / (live + dead) for _, live, dead in rows if live + dead > 1000), default=0), 3
             ),
         }
+
+    def _effort(self) -> dict[str, float]:
+        """Seconds of CPU of each process so far, the machine's load, and rows that the ledger's queries have read."""
+        ((by_scan, by_index),) = ask(self.url, EFFORT)
+        spent = {name: cpu_seconds(child.pid) for name, child in self.children.items()}
+        return {**spent, "load": os.getloadavg()[0], "rows_by_scan": by_scan, "rows_by_index": by_index}
 
     def _read_metrics(self) -> None:
         """As Prometheus does."""
@@ -150,9 +168,9 @@ class Soak:
 def grown(looks: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
     """Series whose last third lies above their second: (median of the second, median of the last)."""
     third = len(looks) // 3
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     for name in looks[0]:
-        if name in {"at", "loaded", "calls", "redis_witnesses", "dead_rows"}:
+        if name in {"at", "loaded", "calls", "stop", "effort", "redis_witnesses", "dead_rows"}:
             continue  # these grow with the calls, as they should; dead rows are judged by their share
         before, after = (
             statistics.median(look[name] for look in part) for part in (looks[third:-third], looks[-third:])
@@ -163,10 +181,10 @@ def grown(looks: list[dict[str, Any]]) -> dict[str, tuple[float, float]]:
     return found
 
 
-def soak(minutes: float, pace: float, log: TextIO) -> list[dict[str, Any]]:
+def soak(minutes: float, pace: float, log: TextIO, trouble: TextIO) -> list[dict[str, Any]]:
     looks: list[dict[str, Any]] = []
     with Stage.up() as stage, stage.ledger(POSTGRESQL) as url:
-        run = Soak(stage, url, pace)
+        run = Soak(stage, url, pace, trouble)
         with run.running():
             began = look_at = load_at = time.monotonic()
             while (now := time.monotonic()) < began + minutes * 60:
@@ -201,8 +219,9 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=5.0, help="numbers loaded a second")
     parser.add_argument("--log", type=Path, default=Path("soak.jsonl"))
     given = parser.parse_args()
-    with given.log.open("w", encoding="utf-8") as log:
-        looks = soak(given.minutes, given.pace, log)
+    trouble_path = given.log.with_suffix(".trouble")
+    with given.log.open("w", encoding="utf-8") as log, trouble_path.open("w", encoding="utf-8") as trouble:
+        looks = soak(given.minutes, given.pace, log, trouble)
     print(json.dumps(summary(looks), indent=2))
     bad = grown(looks)
     for name, (before, after) in bad.items():

@@ -5,11 +5,12 @@ Celery decides when a message is run; what is done with one is `workers.seat`.
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
 from celery.apps.worker import Worker
-from celery.exceptions import CPendingDeprecationWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from dialer.bootstrap import open_courier
 from dialer.errors import ConfigInvalid
@@ -34,6 +35,9 @@ class DialerWorker(Worker):
         logs.set_up()
         # Celery's advice, at each lost connection, to let a lost Redis cut requests in half.
         warnings.simplefilter("ignore", CPendingDeprecationWarning)
+        if os.geteuid() != 0:
+            # A user that systemd makes for a unit has a group without a name, and Celery takes it for root's.
+            warnings.simplefilter("ignore", SecurityWarning)
         self.desk = open_desk(self.app.settings)
         super().on_before_init(**kwargs)
 

@@ -25,7 +25,7 @@ SHOWN = 10
 
 
 class RejectedRows:
-    """FILE.rejected.csv beside the rows' file; it comes to be with the first rejected row."""
+    """FILE.rejected.csv beside the rows' file; it comes to be with the first rejected row, and goes when none is."""
 
     def __init__(self, rows_file: Path) -> None:
         self.path = rows_file.with_name(f"{rows_file.name}.rejected.csv")
@@ -46,6 +46,17 @@ class RejectedRows:
     @property
     def is_written(self) -> bool:
         return self._file is not None
+
+    def forget_earlier(self) -> None:
+        """What an earlier load left there would pass for this one's, of which no row was rejected."""
+        if self.is_written or not self.path.is_file():
+            return
+        try:
+            self.path.unlink()
+        except OSError as error:
+            warn(f"{self.path} is of an earlier load, and cannot be removed: {error.strerror or error}")
+        else:
+            warn(f"{self.path} was of an earlier load and is removed: no row was rejected by this one")
 
     def _open(self) -> None:
         try:
@@ -107,6 +118,8 @@ def load(
         raise typer.Exit(REFUSED) from None
     finally:
         rejected.close()
+    if not receipt.rejected:
+        rejected.forget_earlier()
     if as_json:
         print_json(receipt)
     else:

@@ -14,7 +14,7 @@ from dialer import Dialer
 from dialer.domain.states import Lane
 from dialer.settings import load_settings
 from tests.system.flower import running_flower
-from tests.system.guarded import ACL, ROLES, GuardedRedis, GuardedSite, Witness, granted
+from tests.system.guarded import ACL, ROLES, GuardedRedis, GuardedSite, Witness, filled, granted
 from tests.system.site import AGENT, WORKSPACE, numbers
 
 #: Granted, though the run below does not need it each time, and why.
@@ -157,6 +157,14 @@ def test_a_file_whose_passwords_were_not_filled_in_is_no_file_for_redis(tmp_path
     redis.users.write_text(ACL.read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(Exception, match="did not start"):
         redis.start()
+
+
+def test_redis_7_0_is_given_no_word_that_it_does_not_know() -> None:
+    """Debian 12's own; it does not start with a file that names CLIENT SETINFO."""
+    older = filled(REDIS_VERSION="7.0.15", REDIS_WORKER_PASSWORD="w")
+    newer = filled(REDIS_VERSION="7.2.4", REDIS_WORKER_PASSWORD="w")
+    assert "setinfo" not in older
+    assert newer.replace(" +client|setinfo", "") == older != newer
 
 
 def test_the_one_user_for_all_may_do_what_the_roles_may_together() -> None:

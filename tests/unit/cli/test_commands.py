@@ -158,6 +158,19 @@ def test_rejected_rows_are_written_beside_their_file(shell: Shell, dialer: FakeD
     assert "numbers.csv.rejected.csv" in told.stdout
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_rejected_rows_of_an_earlier_load_go_with_a_clean_one(
+    options: list[str], shell: Shell, dialer: FakeDialer, batch_file: Path
+) -> None:
+    numbers = batch_file.with_name("numbers.csv")
+    dialer.rejections = [Rejection(2, "=1+1", "PHONE_NOT_E164", "cannot be read")]
+    shell("load", str(batch_file), "--calls", str(numbers))
+    dialer.rejections = []
+    told = shell("load", str(batch_file), "--calls", str(numbers), *options)
+    assert list(batch_file.parent.glob("*.rejected.csv")) == []
+    assert "numbers.csv.rejected.csv was of an earlier load and is removed" in told.stderr
+
+
 def test_a_load_without_rejected_rows_leaves_no_file(shell: Shell, batch_file: Path) -> None:
     shell("load", str(batch_file))
     assert list(batch_file.parent.iterdir()) == [batch_file]
