@@ -23,8 +23,11 @@ FIRST_MILLISECOND: Final = 100_000_000_000
 #: The year 3000.
 LAST_MILLISECOND: Final = 32_503_680_000_000
 
-#: What can be a name at all: no control characters.
-PRINTABLE: Final = r"^[^\x00-\x1f]+$"
+#: What can be a name at all: no control characters, and not blanks alone (those of Unicode, as Python strips them).
+_BLANK: Final = r"\x00-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+PRINTABLE: Final = rf"^[^\x00-\x1f]*[^{_BLANK}][^\x00-\x1f]*$"
+#: Of a name that `read_name` judges: pydantic leaves the pattern of a field with a reader of its own out of the schema.
+NAME_SCHEMA: Final[JsonDict] = {"pattern": PRINTABLE}
 
 #: As far as a schema can tell.
 PHONE_SCHEMA: Final[JsonDict] = {"type": "string", "minLength": 3, "maxLength": 64, "pattern": r"^ *\+[0-9 ().-]+$"}
@@ -74,8 +77,10 @@ class _Body(Spec):
     rule_fields: ClassVar[tuple[str, ...]] = ()
 
 
-Title = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE, examples=["Q1 Sales Campaign"])]
-AgentId = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE, examples=[_AGENT])]
+Title = Annotated[
+    Name, Field(min_length=1, max_length=255, json_schema_extra=NAME_SCHEMA, examples=["Q1 Sales Campaign"])
+]
+AgentId = Annotated[Name, Field(min_length=1, max_length=255, json_schema_extra=NAME_SCHEMA, examples=[_AGENT])]
 Milliseconds = Annotated[
     datetime,
     BeforeValidator(read_milliseconds),

@@ -6,8 +6,10 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 from dialer.api.batch_call_bodies import PRINTABLE
+from dialer.domain.spec import TEMPLATE_REF_LIMIT
 
 RULE: Final = "Mon-Fri|0800-1600"
 _INSTANT: Final = "ISO 8601 with an offset; Z counts."
@@ -34,6 +36,7 @@ class BatchNamed(_Body):
     batch_ref: str = Field(
         min_length=1,
         max_length=255,
+        pattern=PRINTABLE,
         description="The batch's name, unique for workspace and agent.",
         examples=["spring"],
     )
@@ -84,13 +87,26 @@ class _Window(_Body):
     provider: str | None = Field(
         None,
         max_length=255,
+        pattern=PRINTABLE,
         description="Provider account; absent = the agent's, else the default.",
         examples=["inspra_au"],
     )
 
 
+#: A recurring batch needs a clock, and room in its name for each run's.
+_CRON: Final[JsonDict] = {
+    "if": {"properties": {"cron": {"type": "string"}}, "required": ["cron"]},
+    "then": {
+        "properties": {"timezone": {"type": "string"}, "batchRef": {"maxLength": TEMPLATE_REF_LIMIT}},
+        "required": ["timezone"],
+    },
+}
+
+
 class LoadJson(BatchNamed, _Window):
     """A batch, or numbers for one; fields left out of a repeated load stay as they are. It resumes what was paused."""
+
+    model_config = ConfigDict(json_schema_extra=_CRON)
 
     call_list: list[Callee] = Field(
         [],
@@ -103,7 +119,9 @@ class LoadJson(BatchNamed, _Window):
         description="When dialing is allowed; the grammar of blockRules.",
         examples=[["*|0900-2000"]],
     )
-    name: str | None = Field(None, max_length=255, description="A title for people.", examples=["Spring survey"])
+    name: str | None = Field(
+        None, max_length=255, pattern=PRINTABLE, description="A title for people.", examples=["Spring survey"]
+    )
     max_retries: int | None = Field(None, ge=0, le=20, description="Dials after the first.", examples=[2])
     retry: dict[str, float | str | None] | None = Field(
         None,

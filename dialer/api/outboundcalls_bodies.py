@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from dialer.api.batch_call_bodies import PHONE_SCHEMA, PRINTABLE
+from dialer.api.batch_call_bodies import NAME_SCHEMA, PHONE_SCHEMA, PRINTABLE
 from dialer.domain.registration import ContactSpec, read_tags
 from dialer.domain.spec import Name, Spec
 from dialer.domain.view import CallStatus
@@ -50,7 +50,7 @@ ContactLimit = Annotated[int, Query(ge=1, le=500, description="At most so many, 
 
 AgentPath = Annotated[str, Path(description="The workspace's own id of it.", examples=["sales-au"])]
 ItemPath = Annotated[str, Path(description="Its id.", examples=[_CALL])]
-Text = Annotated[Name, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
+Text = Annotated[Name, Field(min_length=1, max_length=255, json_schema_extra=NAME_SCHEMA)]
 
 
 class NewCall(Spec):
