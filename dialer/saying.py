@@ -1,4 +1,4 @@
-"""One line on stderr that costs nobody the exit code: where it cannot be written, a full disk say, it is left unsaid.
+"""One line that costs nobody the exit code: where it cannot be written, a full disk say, it is left unsaid.
 
 What is said, and to whom, is decided elsewhere.
 """
@@ -8,14 +8,25 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 
 def say(line: str) -> None:
+    """On stderr."""
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
     except OSError:
         _fall_silent()
+
+
+def announce(line: str) -> None:
+    """On stdout, for whoever started this process and waits for the line."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = _nowhere()
 
 
 def finish() -> None:
@@ -27,4 +38,8 @@ def finish() -> None:
 
 
 def _fall_silent() -> None:
-    sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")  # until the process ends

@@ -12,6 +12,7 @@ from typing import Any
 
 from dialer.errors import DialerError
 from dialer.facade import Dialer
+from dialer.saying import announce
 from dialer.settings import load_settings
 from workers import logs
 from workers.exits import refuse
@@ -105,8 +106,7 @@ def serve(dialer: Dialer, socket_: socket.socket, requests_per_second: float) ->
 def _say(socket_: socket.socket) -> None:
     host, port = socket_.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    sys.stdout.write(f"{LISTENING}{url}\n")
-    sys.stdout.flush()
+    announce(f"{LISTENING}{url}")
     log().info("serve.started", url=url, pid=os.getpid())
 
 

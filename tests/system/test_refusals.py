@@ -7,9 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -170,14 +173,25 @@ def test_a_full_disk_for_logs_does_not_stop_the_dialing(unit: Unit, monkeypatch:
     from tests.system.test_starting import all_are_well
 
     monkeypatch.setenv("DIALER_CONFIG", str(unit.toml))
+    port = unit.variables["DIALER_HTTP__PORT"] = str(free_port())
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         processes = [
             subprocess.Popen(UNITS[role], cwd=ROOT, env=os.environ | unit.variables, stdout=full, stderr=full)
-            for role in ("scheduler", "worker")
+            for role in ("scheduler", "worker", "http")
         ]
     try:
         all_are_well()
+        assert answers(f"http://{HOST}:{port}/readyz")
     finally:
         for process in processes:
             process.terminate()
-        assert [process.wait(30) for process in processes] == [0, 0]
+        assert [process.wait(30) for process in processes] == [0, 0, 0]
+
+
+def answers(url: str) -> bool:
+    """Within forty seconds."""
+    for _ in range(400):
+        with suppress(OSError), urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+        time.sleep(0.1)
+    return False
