@@ -20,6 +20,13 @@ _DELAYS = ("no_answer", "busy", "voicemail", "failed", "declined")
 LANE: ColumnElement[int] = func.coalesce(calls.c.lane, batches.c.lane)
 MAX_RETRIES: ColumnElement[int] = func.coalesce(calls.c.max_retries, batches.c.max_retries)
 
+#: What nobody can read any more is neither a rule nor a zone: the gates that ask for it stay closed and show it, and
+#: whoever reads many rows reads the others.
+UNREADABLE = "unreadable"
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+_SHOWN = 60
+NEVER = RetryPolicy(**dict.fromkeys(_DELAYS))
+
 #: Fields of the terms by their outside names.
 OUTSIDE_NAMES = {
     "account": "provider",
@@ -79,7 +86,7 @@ def terms_of(row: RowMapping) -> BatchTerms:
         exp=row[b.exp],
         title=row[b.title],
         cli=row[b.cli],
-        block_rules=_texts(row[b.block_rules]),
+        block_rules=_texts(row[b.block_rules]) + _doubts(row[b.retry]),
         calling_hours=_texts(row[b.calling_hours]),
         timezone=row[b.timezone],
         lane=Lane(row[b.lane]),
@@ -123,14 +130,22 @@ def cohort_of(row: RowMapping) -> Cohort:
     )
 
 
+def _doubts(retry: str) -> tuple[str, ...]:
+    """A policy that cannot be read retries nobody. Nor is anybody dialed by it a first time, so that it shows."""
+    return (f"{UNREADABLE} retry: {retry[:_SHOWN]}",) if _retry(retry) is NEVER else ()
+
+
 def zones_text(zones: CohortZones) -> str:
     return json.dumps([sorted(zones.rules), sorted(zones.legal)])
 
 
 @lru_cache(maxsize=4096)
 def zones_of(text: str) -> CohortZones:
-    rules, legal = json.loads(text)
-    return CohortZones(tuple(rules), tuple(legal))
+    try:
+        rules, legal = json.loads(text)
+        return CohortZones(_words(rules), _words(legal))
+    except _UNREADABLE:
+        return CohortZones((UNREADABLE, text[:_SHOWN]))
 
 
 def span_columns(span: Span | None) -> dict[str, Any]:
@@ -144,10 +159,23 @@ def _retry_text(policy: RetryPolicy) -> str:
 
 @lru_cache(maxsize=1024)
 def _retry(text: str) -> RetryPolicy:
-    seconds = json.loads(text)
-    return RetryPolicy(**{name: None if (s := seconds[name]) is None else timedelta(seconds=s) for name in _DELAYS})
+    try:
+        seconds = json.loads(text)
+        return RetryPolicy(**{name: None if (s := seconds[name]) is None else timedelta(seconds=s) for name in _DELAYS})
+    except _UNREADABLE:
+        return NEVER
 
 
 @lru_cache(maxsize=1024)
 def _texts(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
+    try:
+        return _words(json.loads(text))
+    except _UNREADABLE:
+        return (f"{UNREADABLE}: {text[:_SHOWN]}",)
+
+
+def _words(told: object) -> tuple[str, ...]:
+    """Nothing but a list of texts will do: from anything else, `{}` say, no rule would be left to keep to."""
+    if isinstance(told, list) and all(isinstance(word, str) for word in told):
+        return tuple(told)
+    raise ValueError(told)

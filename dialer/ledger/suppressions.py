@@ -45,6 +45,8 @@ class SqlSuppressions:
         given = {"reason": upsert.excluded.reason, "until": upsert.excluded.until}
         upsert = upsert.on_conflict_do_update(index_elements=["phone", "workspace_id"], set_=given)
         with self._transactions.write() as connection:
+            # A claim that read the list before this commits first: then it is under way, and whoever asks is told so.
+            self._transactions.backend.exclude_all(connection)
             now, erased = now_of(connection), _erased(connection, entries)
             rows = [
                 {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from dialer.domain.call import Claim, NotClaimed
+from dialer.domain.call import Claim, NotClaimed, Suppression
 from dialer.domain.states import BatchState, CallState, CloseReason, HoldScope
 from dialer.errors import BatchTerminated
 from dialer.ledger import SqlLedger, open_ledger
@@ -117,6 +117,24 @@ def test_a_claim_under_way_commits_before_a_control_verb_returns_or_not_at_all(
         assert isinstance(claiming.result(PATIENCE), Claim)
         assert controlling.result(PATIENCE) == 1  # in flight
     assert isinstance(house.take(second), NotClaimed)
+
+
+def test_a_claim_under_way_that_read_the_list_before_an_entry_is_among_those_that_the_entry_tells(
+    house: House, other: SqlLedger, pool: ThreadPoolExecutor
+) -> None:
+    house.load(calls=new_calls(1))
+    ticket = house.ticket()
+    with held_before(house.ledger, "UPDATE calls SET state='dialing'") as (there, go_on):
+        claiming = pool.submit(house.take, ticket)
+        assert there.wait(PATIENCE)
+        adding = pool.submit(other.suppressions.add, [Suppression(ticket.phone, "asked us not to")])
+        assert not is_done(adding, A_WHILE)
+        go_on.set()
+        claim = claiming.result(PATIENCE)
+        adding.result(PATIENCE)
+    assert isinstance(claim, Claim)
+    assert claim.suppression is None
+    assert other.suppressions.under_way(ticket.phone) == [ticket.call_id]
 
 
 @pytest.mark.parametrize("wanted", [BatchState.TERMINATED, BatchState.PAUSED])

@@ -24,7 +24,7 @@ from dialer.domain.placement import (
     Sought,
 )
 from dialer.domain.states import AttemptState, CallState, CloseReason, StopKind
-from dialer.engine import rounds
+from dialer.engine import control, rounds
 from dialer.engine.unforeseen import MOST_FAILURES
 from dialer.ledger.tables import batches, calls, cohorts
 from dialer.ports.voice import LastLook
@@ -251,6 +251,44 @@ def test_rules_that_cannot_be_read_close_no_other_batch(rig: Rig) -> None:
     tried(rig)
     assert rig.call(bad).close_reason is CloseReason.UNRESOLVED
     assert BAD not in rig.placed
+
+
+TORN = [{"block_rules": "{}"}, {"calling_hours": "null"}, {"retry": "{"}, {"retry": '{"no_answer": "soon"}'}]
+
+
+@pytest.mark.parametrize("torn", TORN, ids=str)
+def test_a_batch_that_cannot_be_read_is_not_dialed_and_shows_why_and_others_go_on(
+    rig: Rig, torn: dict[str, str]
+) -> None:
+    bad, good = rig.load([BAD], ref="bad"), rig.load(GOOD, ref="good")
+    write(rig, batches, batches.c.batch_id == bad.batch_id, **torn)
+    rig.step()
+    good_ones_go_on(rig, good)
+    assert BAD not in rig.placed
+    assert "unreadable" in str(rig.dialer.explain(bad.batch_id, BAD).why)
+    assert {each.batch_ref for each in rig.dialer.batches()} == {"bad", "good"}
+    tried(rig)
+    assert rig.call(bad).close_reason is CloseReason.UNRESOLVED
+
+
+@pytest.mark.parametrize("torn", [*TORN, {"zones": "{"}], ids=str)
+def test_a_batch_that_becomes_unreadable_amid_its_calls_silences_no_other(rig: Rig, torn: dict[str, str]) -> None:
+    bad, good, late = rig.load([BAD], ref="bad"), rig.load(GOOD, ref="good"), rig.load([phone(9)], ref="late")
+    control.pause(rig.desk, late)
+    rig.step()
+    control.pause(rig.desk, bad)
+    table = cohorts if "zones" in torn else batches
+    write(rig, table, table.c.batch_id == bad.batch_id, **torn)
+    rig.redis.wipe()
+    control.resume(rig.desk, late)
+    rig.step()
+    assert phone(9) in rig.placed
+    rig.end_all()
+    rig.ask(MINUTE)
+    assert not rounds.keep_house(rig.desk).failed
+    assert {rig.call(good, number).close_reason for number in GOOD} == {CloseReason.REACHED}
+    assert rig.call(bad).close_reason is CloseReason.REACHED
+    rig.dialer.restored(rig.now - MINUTE)
 
 
 def test_a_template_that_cannot_be_read_holds_up_no_other(rig: Rig) -> None:
