@@ -36,7 +36,7 @@ prove: .venv/dev-$(LOCKED) ## Kill processes at every step and services at rando
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(or $(ARGS),$(PROOFS))
 
 # The programs beside ours that it looks at or looks with; a test that misses one fails and names its package.
-ops-test: .venv/dev-$(LOCKED) ## Run the shipped supervisor, systemd, Compose, Flower and Prometheus files for real: six minutes, Debian packages needed
+ops-test: .venv/dev-$(LOCKED) ## Run the shipped supervisor, systemd, Compose, Flower and Prometheus files for real: four minutes, Debian packages needed
 	@$(BIN)/pytest tests/ops $(ARGS)
 
 chaos: .venv/dev-$(LOCKED) ## Break everything while batches run, for hours: ARGS="-k redis", "--seed 7", "--scale 0.1"
