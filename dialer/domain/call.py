@@ -38,12 +38,17 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyHead:
-    """A due call at the head of its cohort, a candidate for release."""
+class DueCohort:
+    """An open cohort with calls that are due in one lane, candidates for release."""
 
-    call_id: str
+    account: str
     batch_id: str
     cohort_id: int
+    lane: Lane
+    #: calls that are due, as far as was looked
+    count: int
+    #: there may be more
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)

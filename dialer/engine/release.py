@@ -5,12 +5,13 @@ What is pushed is committed first, so a lost message is found by rescue. A tick 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby, islice, zip_longest
+from itertools import chain, islice, repeat, zip_longest
 
-from dialer.domain.call import Queued, ReadyHead
+from dialer.domain.call import DueCohort, Queued
 from dialer.domain.placement import Account
 from dialer.domain.states import Lane, StopKind
 from dialer.engine.house import account_guard
@@ -21,6 +22,11 @@ from dialer.ports.ledger import AccountLoad, AccountState
 
 #: Calls of one account in Redis at once, whatever its pace.
 MOST_AHEAD = 300
+#: Of a cohort's due calls so many are looked at even where many cohorts share an account's room.
+SHOWN_AT_LEAST = 8
+
+#: How many more calls of one account may be queued, by lane.
+Rooms = dict[Lane, int]
 
 
 @dataclass
@@ -30,44 +36,45 @@ class ReleaseMemory:
     turn: int = 0
     served: dict[str, int] = field(default_factory=dict)
 
-    def note(self, heads: Iterable[ReadyHead]) -> None:
-        for head in heads:
+    def note(self, turns: Iterable[DueCohort]) -> None:
+        for due in turns:
             self.turn += 1
-            self.served[head.batch_id] = self.turn
+            self.served[due.batch_id] = self.turn
         if len(self.served) > 10_000:
             self.served = {batch: turn for batch, turn in self.served.items() if turn > self.turn - 5_000}
 
 
 def release(desk: Switchboard, memory: ReleaseMemory, failed: list[Unforeseen]) -> list[Queued]:
     """Fill every account's look-ahead; returns what was pushed."""
-    states = {state.name: state for state in desk.ledger.accounts.all()}
-    loads = desk.ledger.release.load_of(list(desk.accounts))
-    pushed: list[Queued] = []
-    for name, account in desk.accounts.items():
-        if (state := states.get(name)) is not None:
-            fill = partial(_fill, desk, account, state, loads[name], memory)
-            pushed.extend(attempted(fill, [], failed, f"releasing calls of account {name}"))
-    return pushed
-
-
-def _fill(
-    desk: Switchboard, account: Account, state: AccountState, load: AccountLoad, memory: ReleaseMemory
-) -> list[Queued]:
-    chosen: list[ReadyHead] = []
-    able = desk.providers[account.name].capabilities
-    can_be_read = able.has_balance or able.can_find
-    for lane in Lane:
-        room = room_for(account, state, load, lane, can_be_read=can_be_read) - len(chosen)
-        if room > 0:
-            chosen.extend(_choose(desk, account.name, lane, room, memory))
-    if not chosen:
+    rooms = _rooms(desk, failed)
+    turns = _choose(desk, rooms, memory) if rooms else []
+    if not turns:
         return []
-    queued = desk.ledger.release.enqueue(chosen)
+    queued = desk.ledger.release.enqueue(turns)
     reached("release.enqueued")
-    memory.note(chosen)
+    memory.note(turns)
     desk.queue.push(queued)
     reached("release.pushed")
     return queued
+
+
+def _rooms(desk: Switchboard, failed: list[Unforeseen]) -> dict[str, Rooms]:
+    """Of every account that has any."""
+    states = {state.name: state for state in desk.ledger.accounts.all()}
+    loads = desk.ledger.release.load_of(list(desk.accounts))
+    none: Rooms = {}
+    rooms = {}
+    for name, account in desk.accounts.items():
+        if (state := states.get(name)) is not None:
+            of = partial(_rooms_of, desk, account, state, loads[name])
+            rooms[name] = attempted(of, none, failed, f"releasing calls of account {name}")
+    return {name: of for name, of in rooms.items() if max(of.values(), default=0) > 0}
+
+
+def _rooms_of(desk: Switchboard, account: Account, state: AccountState, load: AccountLoad) -> Rooms:
+    able = desk.providers[account.name].capabilities
+    can_be_read = able.has_balance or able.can_find
+    return {lane: room_for(account, state, load, lane, can_be_read=can_be_read) for lane in Lane}
 
 
 def room_for(account: Account, state: AccountState, load: AccountLoad, lane: Lane, *, can_be_read: bool = False) -> int:
@@ -86,31 +93,36 @@ def room_for(account: Account, state: AccountState, load: AccountLoad, lane: Lan
     return min(account.channels - account.test_headroom - under_way, most) - load.queued
 
 
-def _choose(desk: Switchboard, account: str, lane: Lane, room: int, memory: ReleaseMemory) -> list[ReadyHead]:
-    """Candidates batch by batch in turn; asks for more of each only while batches are few."""
-    per_cohort, chosen = min(room, 8), []
-    heads = desk.ledger.release.heads(account, lane, per_cohort)
-    chosen = in_turn(heads, room, memory)
-    if len(chosen) < room and per_cohort < room and _is_cut(heads, per_cohort):
-        chosen = in_turn(desk.ledger.release.heads(account, lane, room), room, memory)
-    return chosen
+def _choose(desk: Switchboard, rooms: Mapping[str, Rooms], memory: ReleaseMemory) -> list[DueCohort]:
+    """Turns of all accounts; looks further into a cohort only where others leave room that it might fill."""
+    asked = {name: max(of.values()) for name, of in rooms.items()}
+    found, turns = desk.ledger.release.due(asked, SHOWN_AT_LEAST), []
+    for name, of in rooms.items():
+        chosen, is_short = _fill([due for due in found if due.account == name], of, memory)
+        if is_short:
+            chosen, _ = _fill(desk.ledger.release.due({name: asked[name]}, asked[name]), of, memory)
+        turns.extend(chosen)
+    return turns
 
 
-def _is_cut(heads: Sequence[ReadyHead], per_cohort: int) -> bool:
-    """Some cohort may have more than it showed."""
-    counts: dict[int, int] = {}
-    for head in heads:
-        counts[head.cohort_id] = counts.get(head.cohort_id, 0) + 1
-    return any(count >= per_cohort for count in counts.values())
+def _fill(found: Sequence[DueCohort], rooms: Rooms, memory: ReleaseMemory) -> tuple[list[DueCohort], bool]:
+    """The turns of one account, and whether a cohort that showed but part of its calls could have had more."""
+    turns: list[DueCohort] = []
+    is_short = False
+    for lane in Lane:
+        room, of_lane = rooms[lane] - len(turns), [due for due in found if due.lane is lane]
+        chosen = in_turn(of_lane, room, memory)
+        is_short = is_short or (len(chosen) < room and any(due.has_more for due in of_lane))
+        turns.extend(chosen)
+    return turns, is_short
 
 
-def in_turn(heads: Sequence[ReadyHead], room: int, memory: ReleaseMemory) -> list[ReadyHead]:
-    """One of each batch, then a second of each, …; the batch served longest ago first."""
-    by_batch = {
-        batch: list(group)
-        for batch, group in groupby(sorted(heads, key=lambda head: head.batch_id), lambda head: head.batch_id)
-    }
+def in_turn(found: Iterable[DueCohort], room: int, memory: ReleaseMemory) -> list[DueCohort]:
+    """One call of each batch, then a second of each, …; the batch served longest ago first, its cohorts in order."""
+    by_batch: dict[str, list[Iterable[DueCohort]]] = defaultdict(list)
+    for due in found:
+        by_batch[due.batch_id].append(repeat(due, due.count))
     order = sorted(by_batch, key=lambda batch: memory.served.get(batch, 0))
-    rounds = zip_longest(*(by_batch[batch] for batch in order))
-    in_order = (head for one_of_each in rounds for head in one_of_each if head is not None)
+    rounds = zip_longest(*(chain.from_iterable(by_batch[batch]) for batch in order))
+    in_order = (due for one_of_each in rounds for due in one_of_each if due is not None)
     return list(islice(in_order, max(0, room)))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, Table
 
 from dialer.domain.batch import CohortZones
-from dialer.domain.call import NewCall, ReadyHead
+from dialer.domain.call import DueCohort, NewCall
 from dialer.domain.states import CallState, Lane
 
 #: Columns of a call on its way in, in the order in which SQLite takes their values.
@@ -30,6 +30,12 @@ NEW_CALL_COLUMNS = (
     "created_at",
     "closed_at",
 )
+
+
+#: A cohort, a lane, and how many of its due calls are taken.
+Portion = tuple[int, Lane, int]
+#: Of each cohort and lane the calls that were marked, in the order in which they fell due, with their push sequences.
+Marked = dict[tuple[int, Lane], list[tuple[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,10 @@ class Backend(Protocol):
         """Insert calls whose number is new to the batch; returns how many came in open, and how many closed."""
         ...
 
-    def heads(
-        self, connection: Connection, account: str, lane: Lane, per_cohort: int, limit_cohorts: int
-    ) -> list[ReadyHead]:
-        """`Release.heads`."""
+    def due(self, connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+        """`Release.due`."""
+        ...
+
+    def mark(self, connection: Connection, portions: Sequence[Portion]) -> Marked:
+        """ready → queued: of each portion as many as it says, oldest due first. Rows that somebody holds stay."""
         ...

@@ -1,8 +1,8 @@
-"""The ledger on PostgreSQL: connection settings, advisory barrier, and the look at the heads of cohorts."""
+"""The ledger on PostgreSQL: connection settings, advisory barrier, and what is due as `postgresql_release` asks it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
@@ -11,9 +11,9 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.ext.compiler import compiles
 
-from dialer.domain.call import ReadyHead
-from dialer.domain.states import Lane
-from dialer.ledger.backend import NewRows
+from dialer.domain.call import DueCohort
+from dialer.ledger import postgresql_release
+from dialer.ledger.backend import Marked, NewRows, Portion
 from dialer.ledger.columns import clock, ids, quarter, texts
 from dialer.ledger.copying import copy_calls
 
@@ -41,40 +41,6 @@ _CONNECT = {
     "application_name": "dialer",
 }
 _POOL = {"pool_size": 40, "max_overflow": 40, "pool_timeout": 10, "pool_use_lifo": True, "pool_pre_ping": True}
-
-# Open cohorts first, then the heads of each: what waits, is paused or is over is never looked at. A cohort with nothing
-# to give does not use up the limit; where more have something, each batch shows one before any shows a second, and
-# chance is fair to all. The order names the lane, or PostgreSQL would not see that with `lane IS NULL`, too, the index
-# is in the order asked for. The clock is read once, and an index condition may use it.
-_HEADS = text(
-    """
-    SELECT head.call_id, cohort.batch_id, cohort.cohort_id
-    FROM (
-        SELECT cohorts.cohort_id, cohorts.batch_id, batches.lane
-        FROM batches JOIN cohorts ON cohorts.batch_id = batches.batch_id
-        WHERE batches.state = 'active' AND NOT batches.is_drained AND batches.account = :account
-          AND batches.is_loaded AND batches.cron IS NULL
-          AND cohorts.opens_at <= (SELECT clock_timestamp()) AND cohorts.closes_at > (SELECT clock_timestamp())
-          AND NOT EXISTS (
-            SELECT FROM holds WHERE is_on AND (scope = 'all'
-              OR (scope = 'workspace' AND key = batches.workspace_id) OR (scope = 'account' AND key = batches.account)))
-          AND (EXISTS (SELECT FROM calls WHERE calls.cohort_id = cohorts.cohort_id
-                 AND calls.state = 'ready' AND calls.lane = :lane)
-            OR (batches.lane = :lane AND EXISTS (SELECT FROM calls WHERE calls.cohort_id = cohorts.cohort_id
-                 AND calls.state = 'ready' AND calls.lane IS NULL)))
-        ORDER BY row_number() OVER (PARTITION BY cohorts.batch_id ORDER BY random()), random() LIMIT :limit_cohorts
-    ) AS cohort
-    CROSS JOIN LATERAL (
-        (SELECT call_id, due_at FROM calls WHERE calls.cohort_id = cohort.cohort_id
-           AND calls.state = 'ready' AND calls.lane = :lane ORDER BY lane, due_at, call_id LIMIT :per_cohort)
-        UNION ALL
-        (SELECT call_id, due_at FROM calls WHERE calls.cohort_id = cohort.cohort_id AND cohort.lane = :lane
-           AND calls.state = 'ready' AND calls.lane IS NULL ORDER BY lane, due_at, call_id LIMIT :per_cohort)
-        ORDER BY due_at, call_id LIMIT :per_cohort
-    ) AS head
-    ORDER BY cohort.cohort_id, head.due_at, head.call_id
-    """
-)
 
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(:all, 0), pg_advisory_xact_lock_shared(:batch, :key)")
 _EXCLUDE = text("SELECT pg_advisory_xact_lock(:namespace, :key)")
@@ -137,19 +103,11 @@ class PostgreSql:
     def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
         return copy_calls(connection, rows)
 
-    def heads(
-        self, connection: Connection, account: str, lane: Lane, per_cohort: int, limit_cohorts: int
-    ) -> list[ReadyHead]:
-        wanted = {
-            "account": account,
-            "lane": int(lane),
-            "per_cohort": per_cohort,
-            "limit_cohorts": limit_cohorts,
-        }
-        return [
-            ReadyHead(str(call_id), str(batch_id), cohort_id)
-            for call_id, batch_id, cohort_id in connection.execute(_HEADS, wanted)
-        ]
+    def due(self, connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+        return postgresql_release.due(connection, rooms, least, most_cohorts)
+
+    def mark(self, connection: Connection, portions: Sequence[Portion]) -> Marked:
+        return postgresql_release.mark(connection, portions)
 
 
 def engine_of(url: URL) -> Engine:

@@ -1,25 +1,27 @@
-"""The ledger in one SQLite file: pragmas, begin mode, patient commits, and the same look at the heads of cohorts."""
+"""The ledger in one SQLite file: pragmas, begin mode, patient commits, and what is due as `sqlite_release` asks it."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 
-from dialer.domain.call import ReadyHead
-from dialer.domain.states import CallState, CloseReason, Lane
-from dialer.ledger.backend import NEW_CALL_COLUMNS, NewRows
+from dialer.domain.call import DueCohort
+from dialer.domain.states import CallState, CloseReason
+from dialer.ledger import sqlite_release
+from dialer.ledger.backend import NEW_CALL_COLUMNS, Marked, NewRows, Portion
 from dialer.ledger.columns import as_text, clock, ids, quarter, texts
+from dialer.ledger.sqlite_release import CLOCK
 
 BUSY_SECONDS = 10.0
 COMMIT_TRIES = 3
@@ -34,41 +36,10 @@ _INSERT = (
 )
 _READY, _CLOSED, _SUPPRESSED = CallState.READY.value, CallState.CLOSED.value, CloseReason.SUPPRESSED.value
 
-# Read when the statement starts, which of a writer's is after BEGIN IMMEDIATE got the lock; cut to milliseconds.
-_CLOCK = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
-
-_COHORTS = text(
-    f"""
-    SELECT cohorts.cohort_id, cohorts.batch_id, batches.lane
-    FROM batches JOIN cohorts ON cohorts.batch_id = batches.batch_id
-    WHERE batches.state = 'active' AND NOT batches.is_drained AND batches.account = :account
-      AND batches.is_loaded AND batches.cron IS NULL
-      AND cohorts.opens_at <= {_CLOCK} AND cohorts.closes_at > {_CLOCK}
-      AND NOT EXISTS (
-        SELECT 1 FROM holds WHERE is_on AND (scope = 'all'
-          OR (scope = 'workspace' AND key = batches.workspace_id) OR (scope = 'account' AND key = batches.account)))
-      AND (EXISTS (SELECT 1 FROM calls WHERE calls.cohort_id = cohorts.cohort_id
-             AND calls.state = 'ready' AND calls.lane = :lane)
-        OR (batches.lane = :lane AND EXISTS (SELECT 1 FROM calls WHERE calls.cohort_id = cohorts.cohort_id
-             AND calls.state = 'ready' AND calls.lane IS NULL)))
-    ORDER BY row_number() OVER (PARTITION BY cohorts.batch_id ORDER BY random()), random() LIMIT :limit_cohorts
-    """  # noqa: S608 - a text of our own
-)
-
-_OWN_LANE = (
-    "SELECT * FROM (SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane = ? "
-    "ORDER BY due_at, call_id LIMIT ?)"
-)
-_BATCH_LANE = (
-    "SELECT * FROM (SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane IS NULL "
-    "ORDER BY due_at, call_id LIMIT ?)"
-)
-_ORDER = " ORDER BY due_at, call_id LIMIT ?"
-
 
 @compiles(clock, "sqlite")
 def _clock(element: Any, compiler: Any, **_: Any) -> str:
-    return _CLOCK
+    return CLOCK
 
 
 @compiles(ids, "sqlite")
@@ -120,18 +91,11 @@ class Sqlite:
     def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
         return insert(connection, rows, closed=False), insert(connection, rows, closed=True)
 
-    def heads(
-        self, connection: Connection, account: str, lane: Lane, per_cohort: int, limit_cohorts: int
-    ) -> list[ReadyHead]:
-        wanted = {"account": account, "lane": int(lane), "limit_cohorts": limit_cohorts}
-        heads = []
-        for cohort_id, batch_id, batch_lane in connection.execute(_COHORTS, wanted).all():
-            query, values = _OWN_LANE, [cohort_id, int(lane), per_cohort]
-            if batch_lane == lane:
-                query, values = f"{query} UNION ALL {_BATCH_LANE}", [*values, cohort_id, per_cohort]
-            found = connection.exec_driver_sql(query + _ORDER, (*values, per_cohort))
-            heads += [ReadyHead(call_id, batch_id, cohort_id) for call_id, _ in found.all()]
-        return heads
+    def due(self, connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+        return sqlite_release.due(connection, rooms, least, most_cohorts)
+
+    def mark(self, connection: Connection, portions: Sequence[Portion]) -> Marked:
+        return sqlite_release.mark(connection, portions)
 
 
 def engine_of(url: URL) -> Engine:

@@ -15,11 +15,11 @@ from dialer.domain.batch import Batch, BatchName, BatchTerms, Cohort, CohortZone
 from dialer.domain.call import (
     CallRecord,
     Claim,
+    DueCohort,
     NewCall,
     NotClaimed,
     OpenAttempt,
     Queued,
-    ReadyHead,
     Suppression,
     Ticket,
 )
@@ -209,16 +209,18 @@ class Release(Protocol):
 
     def load_of(self, accounts: Sequence[str]) -> Mapping[str, AccountLoad]: ...
 
-    def heads(self, account: str, lane: Lane, per_cohort: int, limit_cohorts: int = 1000) -> list[ReadyHead]:
-        """Up to `per_cohort` due calls of every open cohort of the account, oldest due first within a cohort.
+    def due(self, rooms: Mapping[str, int], least: int, most_cohorts: int = 1000) -> list[DueCohort]:
+        """Every open cohort with calls that are due, by account and lane; `rooms`: of which accounts, and how many
+        calls each may take.
 
-        Only active, loaded batches that nothing holds; a template's calls never. The cost does not grow with what
-        waits.
+        Looks at `least` calls of each at least, and at as many as fill the room where all have them. Only active,
+        loaded batches that nothing holds; a template's calls never. The cost does not grow with what waits.
         """
         ...
 
-    def enqueue(self, heads: Sequence[ReadyHead]) -> list[Queued]:
-        """ready → queued (push_seq + 1), committed; returns those that were still ready."""
+    def enqueue(self, turns: Sequence[DueCohort]) -> list[Queued]:
+        """ready → queued (push_seq + 1), committed: for each turn the next call of its cohort, oldest due first, where
+        there still is one; in the order of the turns."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from hypothesis import strategies as st
 
 from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones
-from dialer.domain.call import Claim, OpenAttempt, ReadyHead, Suppression
+from dialer.domain.call import Claim, DueCohort, OpenAttempt, Suppression
 from dialer.domain.gate import Applicant
 from dialer.domain.placement import Account, Capabilities
 from dialer.domain.spec import BatchSpec, TestCallSpec
@@ -202,8 +202,8 @@ def a_load(queued: int = 0, dialing: int = 0, in_progress: int = 0, queued_tests
     return AccountLoad(queued, dialing, in_progress, queued_tests)
 
 
-def heads(batch: str, count: int, cohort: int = 1) -> list[ReadyHead]:
-    return [ReadyHead(f"{batch}-{cohort}-{number}", batch, cohort) for number in range(count)]
+def due(batch: str, count: int, cohort: int = 1, lane: Lane = Lane.NORMAL) -> DueCohort:
+    return DueCohort("au", batch, cohort, lane, count, False)
 
 
 def a_reader(rules: HouseRules | None = None, batch: str | None = None, country: str | None = None) -> RowReader:

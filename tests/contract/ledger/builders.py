@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, update
 
 from dialer.domain.batch import Batch, BatchName, BatchTerms, CohortZones, Span
-from dialer.domain.call import CallRecord, Claim, NewCall, NotClaimed, OpenAttempt, Queued, Ticket
+from dialer.domain.call import CallRecord, Claim, DueCohort, NewCall, NotClaimed, OpenAttempt, Queued, Ticket
 from dialer.domain.placement import Answer, AnswerKind
 from dialer.domain.states import AttemptState, CallState, Lane
 from dialer.ledger import SqlLedger
@@ -79,8 +79,12 @@ class House:
         self.ledger.loads.add(opened, new_calls() if calls is None else calls, next_span)
         return self.ledger.loads.finish(opened)
 
-    def push(self, lane: Lane = Lane.NORMAL, per_cohort: int = 100) -> list[Queued]:
-        return self.ledger.release.enqueue(self.ledger.release.heads(ACCOUNT, lane, per_cohort))
+    def due(self, lane: Lane = Lane.NORMAL, room: int = 100, account: str = ACCOUNT, **most: int) -> list[DueCohort]:
+        return [due for due in self.ledger.release.due({account: room}, room, **most) if due.lane is lane]
+
+    def push(self, lane: Lane = Lane.NORMAL, per_cohort: int = 100, account: str = ACCOUNT) -> list[Queued]:
+        turns = [due for due in self.due(lane, per_cohort, account) for _ in range(min(due.count, per_cohort))]
+        return self.ledger.release.enqueue(turns)
 
     def ticket(self, queued: Queued | None = None) -> Ticket:
         [queued] = [queued] if queued else self.push()

@@ -218,7 +218,7 @@ def test_a_fresh_balance_that_is_enough_or_unmetered_lets_calls_through(
 
 def test_an_account_that_was_never_set_up_dials_nobody(house: House) -> None:
     house.load(terms_of(account="ghost"))
-    house.ledger.release.enqueue(house.ledger.release.heads("ghost", Lane.NORMAL, 1))
+    house.push(account="ghost")
     assert refused(house, "never set up") == "ready"
 
 

@@ -34,8 +34,8 @@ def test_calls_are_counted_for_their_account_state_and_lane(house: House, ledger
     house.load(calls=new_calls(3))
     house.load(terms_of("other", account=OTHER, lane=Lane.HIGH), [*new_calls(1), *new_calls(1, first=1, lane=Lane.LOW)])
     house.claim(house.ticket(house.push()[0]))
-    heads = [head for lane in (Lane.HIGH, Lane.LOW) for head in ledger.release.heads(OTHER, lane, 10)]
-    ledger.release.enqueue(heads)
+    for lane in (Lane.HIGH, Lane.LOW):
+        house.push(lane, account=OTHER)
     figures = ledger.gauges.read()
     assert figures.in_flight[ACCOUNT] == {
         CallState.QUEUED: 2, CallState.DIALING: 1, CallState.IN_PROGRESS: 0, CallState.UNKNOWN: 0

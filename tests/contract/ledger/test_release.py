@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event
 
 from dialer.domain.batch import CohortZones
 from dialer.domain.states import BatchState, CallState, HoldScope, Lane
@@ -24,22 +28,43 @@ from tests.contract.ledger.builders import (
 )
 
 
-def test_an_open_cohort_shows_its_oldest_due_calls_first(house: House, ledger: SqlLedger) -> None:
+def test_an_open_cohort_gives_its_oldest_due_calls_first(house: House, ledger: SqlLedger) -> None:
     batch = house.load(calls=new_calls(5))
     third = ledger.reading.calls(batch.batch_id)[2]
     house.rewrite(calls, calls.c.call_id == third.call_id, due_at=LONG_AGO)
-    heads = ledger.release.heads(ACCOUNT, Lane.NORMAL, per_cohort=3)
-    assert [house.call(head.call_id).phone for head in heads] == [phone_of(2), phone_of(0), phone_of(1)]
-    assert {head.batch_id for head in heads} == {batch.batch_id}
+    [due] = house.due(room=2)
+    assert (due.account, due.batch_id, due.lane, due.count, due.has_more) == (
+        ACCOUNT, batch.batch_id, Lane.NORMAL, 3, True
+    )  # fmt: skip
+    queued = ledger.release.enqueue([due] * 3)
+    assert [house.call(one.call_id).phone for one in queued] == [phone_of(2), phone_of(0), phone_of(1)]
 
 
-def test_every_open_cohort_shows_its_heads(house: House, ledger: SqlLedger) -> None:
+def test_every_open_cohort_shows_what_is_due(house: House, ledger: SqlLedger) -> None:
     house.load(calls=new_calls(3, zones=MELBOURNE) + new_calls(3, first=3, zones=PERTH))
     house.load(terms_of("autumn"), calls=new_calls(3))
-    heads = ledger.release.heads(ACCOUNT, Lane.NORMAL, per_cohort=2)
-    assert len(heads) == 6
-    assert len({head.cohort_id for head in heads}) == 3
-    assert len({head.cohort_id for head in ledger.release.heads(ACCOUNT, Lane.NORMAL, 2, limit_cohorts=1)}) == 1
+    found = house.due()
+    assert [(due.count, due.has_more) for due in found] == [(3, False)] * 3
+    assert len({due.cohort_id for due in found}) == 3
+    assert len(house.due(most_cohorts=1)) == 1
+
+
+def test_no_more_is_looked_at_than_fills_the_room_where_all_have_something(house: House, ledger: SqlLedger) -> None:
+    for ref in ("one", "two", "three"):
+        house.load(terms_of(ref), calls=new_calls(9))
+    assert [(due.count, due.has_more) for due in ledger.release.due({ACCOUNT: 12}, 2)] == [(5, True)] * 3
+    assert [(due.count, due.has_more) for due in ledger.release.due({ACCOUNT: 3}, 9)] == [(9, True)] * 3
+    assert [(due.count, due.has_more) for due in ledger.release.due({ACCOUNT: 30}, 1)] == [(9, False)] * 3
+
+
+def test_turns_are_kept_and_those_without_a_call_left_out(house: House, ledger: SqlLedger) -> None:
+    for ref in ("one", "two"):
+        house.load(terms_of(ref), calls=new_calls(2))
+    one, two = house.due()
+    queued = ledger.release.enqueue([one, two, one, two, two])
+    assert [house.call(each.call_id).batch_id for each in queued] == [
+        one.batch_id, two.batch_id, one.batch_id, two.batch_id
+    ]  # fmt: skip
 
 
 def test_cohorts_without_a_due_call_do_not_use_up_the_limit(house: House, ledger: SqlLedger) -> None:
@@ -47,21 +72,34 @@ def test_cohorts_without_a_due_call_do_not_use_up_the_limit(house: House, ledger
         house.load(terms_of(ref))
     house.push()
     house.load(terms_of("four"))
-    assert len(ledger.release.heads(ACCOUNT, Lane.NORMAL, per_cohort=5, limit_cohorts=1)) == 1
+    assert len(house.due(most_cohorts=1)) == 1
 
 
 def test_a_calls_own_lane_beats_its_batchs(house: House, ledger: SqlLedger) -> None:
     house.load(terms_of(lane=Lane.LOW), calls=new_calls(1, lane=Lane.HIGH) + new_calls(2, first=1))
-    high, low = (ledger.release.heads(ACCOUNT, lane, 10) for lane in (Lane.HIGH, Lane.LOW))
-    assert (len(high), len(low)) == (1, 2)
-    assert [queued.lane for queued in ledger.release.enqueue(high + low)] == [Lane.HIGH, Lane.LOW, Lane.LOW]
-    assert ledger.release.heads(ACCOUNT, Lane.NORMAL, 10) == []
+    [high], [low] = house.due(Lane.HIGH), house.due(Lane.LOW)
+    assert (high.count, low.count) == (1, 2)
+    assert [queued.lane for queued in ledger.release.enqueue([high, low, low])] == [Lane.HIGH, Lane.LOW, Lane.LOW]
+    assert house.due() == []
 
 
-def test_another_accounts_calls_are_not_shown(house: House, ledger: SqlLedger) -> None:
+def test_calls_whose_own_lane_is_their_batchs_wait_with_the_others(house: House, ledger: SqlLedger) -> None:
+    batch = house.load(calls=new_calls(2) + new_calls(2, first=2, lane=Lane.NORMAL))
+    second, third = ledger.reading.calls(batch.batch_id)[1:3]
+    house.rewrite(calls, calls.c.call_id == third.call_id, due_at=LONG_AGO)
+    house.rewrite(calls, calls.c.call_id == second.call_id, due_at=LONG_AGO + HOUR)
+    [due] = house.due()
+    assert due.count == 4
+    queued = ledger.release.enqueue([due] * 3)
+    assert [house.call(one.call_id).phone for one in queued] == [phone_of(2), phone_of(1), phone_of(0)]
+
+
+def test_accounts_are_asked_together_and_others_not_shown(house: House, ledger: SqlLedger) -> None:
     house.load(terms_of(account="other"))
-    assert ledger.release.heads(ACCOUNT, Lane.NORMAL, 10) == []
-    assert len(ledger.release.heads("other", Lane.NORMAL, 10)) == 1
+    assert house.due() == []
+    assert len(house.due(account="other")) == 1
+    house.load(terms_of("ours"))
+    assert {due.account for due in ledger.release.due({ACCOUNT: 5, "other": 5, "third": 5}, 5)} == {ACCOUNT, "other"}
 
 
 def test_a_cohort_that_is_closed_now_shows_nothing(house: House, ledger: SqlLedger) -> None:
@@ -69,14 +107,14 @@ def test_a_cohort_that_is_closed_now_shows_nothing(house: House, ledger: SqlLedg
     house.load(terms_of("later", nbf=now + HOUR))
     house.load(terms_of("over", exp=now - HOUR))
     house.load(terms_of("never"), next_span=never_open)
-    assert ledger.release.heads(ACCOUNT, Lane.NORMAL, 10) == []
+    assert house.due() == []
 
 
 @pytest.mark.parametrize("wanted", [BatchState.PAUSED, BatchState.TERMINATED])
 def test_a_halted_batch_shows_nothing(house: House, ledger: SqlLedger, wanted: BatchState) -> None:
     batch = house.load()
     ledger.batches.control(batch.batch_id, wanted, "stop", "user")
-    assert ledger.release.heads(ACCOUNT, Lane.NORMAL, 10) == []
+    assert house.due() == []
 
 
 @pytest.mark.parametrize(
@@ -87,16 +125,16 @@ def test_a_red_button_hides_all_under_it_until_it_is_lifted(
 ) -> None:
     house.load()
     ledger.accounts.hold(scope, key, on=True)
-    assert ledger.release.heads(ACCOUNT, Lane.NORMAL, 10) == []
+    assert house.due() == []
     ledger.accounts.hold(scope, key, on=False)
-    assert len(ledger.release.heads(ACCOUNT, Lane.NORMAL, 10)) == 1
+    assert len(house.due()) == 1
 
 
 @pytest.mark.parametrize(("scope", "key"), [(HoldScope.WORKSPACE, "w2"), (HoldScope.ACCOUNT, "other")])
 def test_a_red_button_of_others_hides_nothing(house: House, ledger: SqlLedger, scope: HoldScope, key: str) -> None:
     house.load()
     ledger.accounts.hold(scope, key, on=True)
-    assert len(ledger.release.heads(ACCOUNT, Lane.NORMAL, 10)) == 1
+    assert len(house.due()) == 1
 
 
 def test_a_batch_of_many_cohorts_hides_no_batch_of_one(house: House, ledger: SqlLedger) -> None:
@@ -104,18 +142,18 @@ def test_a_batch_of_many_cohorts_hides_no_batch_of_one(house: House, ledger: Sql
     house.load(terms_of("wide"), [new_calls(1, first=first, zones=each)[0] for first, each in enumerate(zones)])
     narrow = {house.load(terms_of(ref)).batch_id for ref in ("one", "two")}
     for _ in range(5):
-        heads = ledger.release.heads(ACCOUNT, Lane.NORMAL, per_cohort=1, limit_cohorts=4)
-        assert len(heads) == 4
-        assert narrow <= {head.batch_id for head in heads}
+        found = house.due(most_cohorts=4)
+        assert len(found) == 4
+        assert narrow <= {due.batch_id for due in found}
 
 
 def test_a_call_is_queued_once_and_counts_its_pushes(house: House, ledger: SqlLedger) -> None:
     house.load(calls=new_calls(2))
-    heads = ledger.release.heads(ACCOUNT, Lane.NORMAL, 10)
-    first = ledger.release.enqueue(heads)
+    [due] = house.due()
+    first = ledger.release.enqueue([due] * 2)
     assert [(queued.push_seq, queued.lane) for queued in first] == [(1, Lane.NORMAL)] * 2
-    assert [queued.call_id for queued in first] == [head.call_id for head in heads]
-    assert ledger.release.enqueue(heads) == []
+    assert [house.call(queued.call_id).phone for queued in first] == [phone_of(0), phone_of(1)]
+    assert ledger.release.enqueue([due] * 2) == []
     assert ledger.claims.hand_back(house.ticket(first[0]), None, "no channel")
     assert [(queued.call_id, queued.push_seq) for queued in house.push()] == [(first[0].call_id, 2)]
 
@@ -132,32 +170,40 @@ def test_what_an_account_has_in_use_is_counted_from_rows(house: House, ledger: S
     assert (load["idle"].queued, load["idle"].dialing, load["idle"].in_progress) == (0, 0, 0)
 
 
-def test_heads_are_found_by_the_partial_index_however_much_waits(house: House, ledger: SqlLedger) -> None:
+def test_due_calls_are_found_by_the_partial_index_however_much_waits(house: House, ledger: SqlLedger) -> None:
     """Thousands of calls that are paused, closed or not open yet cost the look at the few that are due nothing."""
     paused = house.load(terms_of("paused"), calls=new_calls(4000))
     ledger.batches.control(paused.batch_id, BatchState.PAUSED, "", "user")
     house.load(terms_of("closed", nbf=ledger.now() + DAY), calls=new_calls(4000))
     house.load(terms_of("due"), calls=new_calls(20))
-    plan = plan_of(ledger)
-    assert "ix_calls_ready" in plan
-    assert "Seq Scan on calls" not in plan
-    assert "SCAN calls" not in plan
-    assert len(ledger.release.heads(ACCOUNT, Lane.NORMAL, 8)) == 8
+    [due] = house.due()
+    with statements_of(ledger) as plans:
+        assert [found.count for found in house.due()] == [20]
+        assert len(ledger.release.enqueue([due] * 8)) == 8
+    assert plans
+    for plan in plans:
+        assert "ix_calls_ready" in plan
+        assert "Seq Scan on calls" not in plan
+        assert "SCAN calls" not in plan
 
 
-def plan_of(ledger: SqlLedger) -> str:
-    """The plan of the statement as the backend sends it."""
-    from dialer.ledger import postgresql, sqlite
+@contextmanager
+def statements_of(ledger: SqlLedger) -> Iterator[list[str]]:
+    """The plan of each statement about calls as the backend sends it."""
+    engine = ledger._transactions.backend.engine
+    how = "EXPLAIN " if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
+    plans: list[str] = []
 
-    backend = ledger._transactions.backend
-    with backend.engine.connect() as connection:
-        if isinstance(backend, postgresql.PostgreSql):
-            wanted = {"account": ACCOUNT, "lane": 2, "per_cohort": 8, "limit_cohorts": 1000}
-            rows = connection.execute(text(f"EXPLAIN {postgresql._HEADS.text}"), wanted)
-            return "\n".join(str(row[0]) for row in rows)
-        explain = f"EXPLAIN QUERY PLAN {sqlite._OWN_LANE} UNION ALL {sqlite._BATCH_LANE}{sqlite._ORDER}"
-        rows = connection.exec_driver_sql(explain, (1, 2, 8, 1, 8, 8))
-        return "\n".join(str(row[3]) for row in rows.all())
+    def explain(connection: Any, cursor: Any, statement: str, values: Any, *rest: Any) -> None:
+        if "calls" in statement:
+            cursor.execute(how + statement, values)
+            plans.append("\n".join(str(row) for row in cursor.fetchall()))
+
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        yield plans
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)
 
 
 def test_a_batchs_cohorts_are_read_with_whether_they_have_a_ready_call(house: House, ledger: SqlLedger) -> None:

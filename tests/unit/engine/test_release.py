@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.call import ReadyHead
+from dialer.domain.call import DueCohort
 from dialer.domain.states import Lane, StopKind
 from dialer.engine.release import MOST_AHEAD, ReleaseMemory, in_turn, room_for
 from dialer.ports.ledger import AccountLoad
-from tests.unit.builders import NOW, a_load, an_account, an_account_state, heads
+from tests.unit.builders import NOW, a_load, an_account, an_account_state, due
 
 SECOND = timedelta(seconds=1)
 ORDINARY = [Lane.HIGH, Lane.NORMAL, Lane.LOW]
@@ -69,58 +69,60 @@ def test_an_account_whose_stop_is_over_finds_out_with_one_call(lane: Lane, load:
     assert room_for(an_account(), an_account_state(StopKind.AUTH, NOW), load, lane) == room
 
 
-def test_batches_are_served_in_turn_and_each_in_its_own_order() -> None:
-    chosen = in_turn(heads("a", 3) + heads("b", 1) + heads("c", 2), 10, ReleaseMemory())
-    assert [head.call_id for head in chosen] == ["a-1-0", "b-1-0", "c-1-0", "a-1-1", "c-1-1", "a-1-2"]
+def test_batches_are_served_in_turn() -> None:
+    chosen = in_turn([due("a", 3), due("b", 1), due("c", 2)], 10, ReleaseMemory())
+    assert "".join(one.batch_id for one in chosen) == "abcaca"
 
 
 def test_the_cohorts_of_a_batch_share_its_turn() -> None:
-    chosen = in_turn(heads("a", 2, cohort=1) + heads("b", 2, cohort=2) + heads("a", 2, cohort=3), 4, ReleaseMemory())
-    assert Counter(head.batch_id for head in chosen) == {"a": 2, "b": 2}
+    chosen = in_turn([due("a", 2, cohort=1), due("b", 2, cohort=2), due("a", 2, cohort=3)], 6, ReleaseMemory())
+    assert [(one.batch_id, one.cohort_id) for one in chosen] == [*[("a", 1), ("b", 2)] * 2, ("a", 3), ("a", 3)]
 
 
 def test_room_smaller_than_the_number_of_batches_goes_round_all_of_them() -> None:
     memory, served = ReleaseMemory(), []
-    candidates = [head for batch in "abcde" for head in heads(batch, 100)]
+    candidates = [due(batch, 100) for batch in "abcde"]
     for _ in range(5):
         chosen = in_turn(candidates, 2, memory)
         memory.note(chosen)
-        served.append("".join(head.batch_id for head in chosen))
+        served.append("".join(one.batch_id for one in chosen))
     assert served == ["ab", "cd", "ea", "bc", "de"]
 
 
 def test_a_new_batch_comes_before_those_served_already() -> None:
     memory = ReleaseMemory()
-    memory.note(heads("a", 1) + heads("b", 1))
-    assert [head.batch_id for head in in_turn(heads("a", 1) + heads("b", 1) + heads("z", 1), 3, memory)] == [*"zab"]
+    memory.note([due("a", 1), due("b", 1)])
+    chosen = in_turn([due("a", 1), due("b", 1), due("z", 1)], 3, memory)
+    assert [one.batch_id for one in chosen] == [*"zab"]
 
 
 @pytest.mark.parametrize("room", [0, -1])
 def test_without_room_nothing_is_chosen(room: int) -> None:
-    assert in_turn(heads("a", 3), room, ReleaseMemory()) == []
+    assert in_turn([due("a", 3)], room, ReleaseMemory()) == []
 
 
 def test_what_is_remembered_stays_bounded() -> None:
     memory = ReleaseMemory()
     for number in range(25_000):
-        memory.note(heads(f"batch-{number}", 1))
+        memory.note([due(f"batch-{number}", 1)])
     assert len(memory.served) <= 10_000
     assert memory.served["batch-24999"] == memory.turn == 25_000
 
 
 CANDIDATES = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 6)).map(
-    lambda counts: [head for batch, count in counts.items() for head in heads(batch, count)]
+    lambda counts: [due(batch, count) for batch, count in counts.items()]
 )
 SERVED = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 50))
 
 
 @given(CANDIDATES, st.integers(0, 30), SERVED)
 def test_no_batch_gets_a_second_call_before_every_other_has_its_first(
-    candidates: list[ReadyHead], room: int, served: dict[str, int]
+    candidates: list[DueCohort], room: int, served: dict[str, int]
 ) -> None:
     chosen = in_turn(candidates, room, ReleaseMemory(turn=50, served=served))
-    assert len(chosen) == len(set(chosen)) == min(room, len(candidates))
-    offered, got = Counter(head.batch_id for head in candidates), Counter(head.batch_id for head in chosen)
+    offered, got = {one.batch_id: one.count for one in candidates}, Counter(one.batch_id for one in chosen)
+    assert len(chosen) == min(room, sum(offered.values()))
+    assert all(got[batch] <= count for batch, count in offered.items())
     for batch in offered:
         for other in offered:
             if got[batch] < offered[batch]:
@@ -129,11 +131,11 @@ def test_no_batch_gets_a_second_call_before_every_other_has_its_first(
 
 @given(CANDIDATES, st.integers(1, 30), SERVED)
 def test_who_was_served_longest_ago_is_served_first(
-    candidates: list[ReadyHead], room: int, served: dict[str, int]
+    candidates: list[DueCohort], room: int, served: dict[str, int]
 ) -> None:
     chosen = in_turn(candidates, room, ReleaseMemory(turn=50, served=served))
-    first_round = list(dict.fromkeys(head.batch_id for head in chosen))
-    left_out = {head.batch_id for head in candidates} - set(first_round)
+    first_round = list(dict.fromkeys(one.batch_id for one in chosen))
+    left_out = {one.batch_id for one in candidates} - set(first_round)
     turns = [served.get(batch, 0) for batch in first_round]
     assert turns == sorted(turns)
     assert all(served.get(batch, 0) >= max(turns, default=0) for batch in left_out)
@@ -142,10 +144,10 @@ def test_who_was_served_longest_ago_is_served_first(
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=8), st.integers(1, 5))
 def test_over_many_rounds_every_batch_is_served_equally_often(counts: list[int], room: int) -> None:
     memory, served = ReleaseMemory(), Counter[str]()
-    candidates = [head for number, count in enumerate(counts) for head in heads(f"batch-{number}", count)]
+    candidates = [due(f"batch-{number}", count) for number, count in enumerate(counts)]
     for _ in range(24):
         chosen = in_turn(candidates, min(room, len(counts)), memory)
         memory.note(chosen)
-        served.update(head.batch_id for head in chosen)
+        served.update(one.batch_id for one in chosen)
     assert max(served.values()) - min(served.values()) <= 1
     assert len(served) == len(counts)
