@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from dialer.coordination.connection import RedisServer
@@ -19,7 +19,7 @@ from dialer.domain.states import Lane
 from dialer.failpoints import reached
 from workers.lanes import NOTICES, NOTICES_KEY, TASK_NAME, TELL_NAME, lane_key
 
-_CALL, _PUSH = "<call>", "<push>"
+_CALL = "<call>"
 
 
 class CeleryQueue:
@@ -61,14 +61,13 @@ class CeleryQueue:
 
 def message(call: Queued) -> str:
     """One call's message: an id that says which push of which call it was, and neither number nor name."""
-    return _form(call.lane).replace(_CALL, call.call_id).replace(_PUSH, str(call.push_seq))
+    return call.call_id.join(_form(call.lane, call.push_seq))
 
 
-@cache
-def _form(lane: Lane) -> str:
-    """What all messages of a lane have in common: a tick writes hundreds, and what differs needs no escaping."""
-    text = _message(TASK_NAME, lane.queue, f"{_CALL}.{_PUSH}", [_CALL, _PUSH])
-    return text.replace(f'\\"{_PUSH}\\"', _PUSH)  # a number in the arguments
+@lru_cache(maxsize=1024)
+def _form(lane: Lane, push_seq: int) -> list[str]:
+    """What stands around the call's id: a tick writes hundreds of messages, and an id needs no escaping."""
+    return _message(TASK_NAME, lane.queue, f"{_CALL}.{push_seq}", [_CALL, push_seq]).split(_CALL)
 
 
 def notice_message(notice_id: str) -> str:

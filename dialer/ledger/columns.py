@@ -70,13 +70,6 @@ class texts(FunctionElement[str]):  # noqa: N801  -- reads like a SQL function
     inherit_cache = True
 
 
-class ids(FunctionElement[str]):  # noqa: N801  -- reads like a SQL function
-    """As `texts`, of ids."""
-
-    type = Id
-    inherit_cache = True
-
-
 class quarter(FunctionElement[datetime]):  # noqa: N801  -- reads like a SQL function
     """The beginning of the quarter of an hour that an instant lies in; its SQL is the dialect modules'."""
 

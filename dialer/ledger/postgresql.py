@@ -14,7 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 from dialer.domain.call import DueCohort
 from dialer.ledger import postgresql_release
 from dialer.ledger.backend import Marked, NewRows, Portion
-from dialer.ledger.columns import clock, ids, quarter, texts
+from dialer.ledger.columns import clock, quarter, texts
 from dialer.ledger.copying import copy_calls
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
@@ -54,12 +54,6 @@ def _clock(element: Any, compiler: Any, **_: Any) -> str:
 @compiles(texts, "postgresql")
 def _texts(element: Any, compiler: Any, **given: Any) -> str:
     return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **given)} AS json)))"
-
-
-@compiles(ids, "postgresql")
-def _ids(element: Any, compiler: Any, **given: Any) -> str:
-    listed = compiler.process(element.clauses, **given)
-    return f"(SELECT CAST(json_array_elements_text(CAST({listed} AS json)) AS uuid))"
 
 
 @compiles(quarter, "postgresql")

@@ -20,7 +20,7 @@ from dialer.domain.call import DueCohort
 from dialer.domain.states import CallState, CloseReason
 from dialer.ledger import sqlite_release
 from dialer.ledger.backend import NEW_CALL_COLUMNS, Marked, NewRows, Portion
-from dialer.ledger.columns import as_text, clock, ids, quarter, texts
+from dialer.ledger.columns import as_text, clock, quarter, texts
 from dialer.ledger.sqlite_release import CLOCK
 
 BUSY_SECONDS = 10.0
@@ -42,7 +42,6 @@ def _clock(element: Any, compiler: Any, **_: Any) -> str:
     return CLOCK
 
 
-@compiles(ids, "sqlite")
 @compiles(texts, "sqlite")
 def _texts(element: Any, compiler: Any, **given: Any) -> str:
     return f"(SELECT value FROM json_each({compiler.process(element.clauses, **given)}))"  # noqa: S608 - a bound parameter

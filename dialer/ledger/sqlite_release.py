@@ -70,7 +70,7 @@ def mark(connection: Connection, portions: Sequence[Portion]) -> Marked:
             f"AND call_id IN (SELECT call_id FROM ({heads})) RETURNING due_at, call_id, push_seq",
             values,
         )
-        marked[cohort_id, lane] = [(call_id, push_seq) for _, call_id, push_seq in sorted(moved.all())]
+        marked[cohort_id, lane] = [(call_id, push_seq) for _, call_id, push_seq in sorted(map(tuple, moved))]
     return marked
 
 
