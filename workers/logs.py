@@ -14,12 +14,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-from structlog.typing import EventDict, Processor
-
 from dialer.domain.phone import mask
+from dialer.lean import without
 from dialer.saying import finish
 from dialer.settings import is_debugging
+
+with without("pygments", "rich"):
+    import structlog
+    from structlog.typing import EventDict, Processor
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}(?![0-9])")
 #: a header or field that carries a key, and what stands behind it

@@ -15,14 +15,16 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from dialer.domain.placement import AnswerKind, Placement
 from dialer.errors import ConfigInvalid
 from dialer.failpoints import reached
+from dialer.lean import without
 from dialer.ports.voice import LastLook
 from dialer.providers.answers import Failure, Reply, classify, http_date, retry_after
 from dialer.providers.connection import Connection, Deadline, Origin, WireAnswer
+
+with without("click", "pygments", "rich"):
+    import httpx
 
 #: Name lookup, TCP and TLS together, before the deadline of the request begins.
 CONNECT_SECONDS = 5.0

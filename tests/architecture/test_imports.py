@@ -15,3 +15,11 @@ def test_imports_look_only_down(pytestconfig: pytest.Config) -> None:
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=pytestconfig.rootpath, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("process", ["workers.scheduler", "workers.tasks", "dialer.bootstrap"])
+def test_a_process_that_speaks_to_nobody_leaves_out_what_is_for_terminals(process: str) -> None:
+    asks = f"import {process}, sys; print([name for name in ('pygments', 'rich', 'typer') if name in sys.modules])"
+    asks += "; from rich.console import Console"  # whoever wants it later has it
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
