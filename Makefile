@@ -57,7 +57,7 @@ fix: .venv/dev-$(LOCKED) ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: .venv/dev-$(LOCKED) ## Measure speed and memory, in two or three minutes; ARGS=--full: millions of calls, an hour, and docs/performance.md
+bench: .venv/dev-$(LOCKED) .venv/bench-$(LOCKED) ## Measure speed and memory, in a few minutes; ARGS=--full: millions of calls, an hour or two, and docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
 
 soak: .venv/dev-$(LOCKED) ## Dial for half an hour and look whether anything grows: ARGS="--minutes 5 --pace 20"
@@ -70,6 +70,7 @@ lock: .venv/dev-$(LOCKED) ## Resolve the dependencies anew into requirements/: t
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
 	@$(LOCK) --upgrade --group dev --output-file requirements/dev.lock
 	@$(LOCK) --group build --constraint requirements/dev.lock --output-file requirements/runtime.lock
+	@$(LOCK) --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
 
 clean: ## Remove the virtual environment, caches and what tests and demos left
 	rm -rf .venv .services .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
@@ -77,7 +78,7 @@ clean: ## Remove the virtual environment, caches and what tests and demos left
 
 # One virtual environment; each stamp stands for the interpreter, the locks and the pyproject.toml that it was made from.
 # The locks agree on versions, so a demo in a developer's environment changes nothing but its stamp.
-.venv/dev-$(LOCKED) .venv/runtime-$(LOCKED): .venv/%-$(LOCKED): | python-fits
+.venv/dev-$(LOCKED) .venv/runtime-$(LOCKED) .venv/bench-$(LOCKED): .venv/%-$(LOCKED): | python-fits
 	@test "$$($(BIN)/python -V 2>/dev/null)" = "$$($(PYTHON) -V)" || { \
 	  echo "Creating .venv with $$($(PYTHON) -V) ..."; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing what requirements/$*.lock names into .venv ..."

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench import loading, report, scale, serving
+from bench import dispatch, latency, loading, pacing, report, scale, serving
 from bench.figures import plain
 from bench.stage import KINDS, Stage, ask
 
@@ -30,10 +30,32 @@ class Size:
     repeats: int
     minutes: float
     test_calls: int
+    #: calls that one worker process dispatches, and how often it and its peers do
+    dispatched: int
+    rounds: int
+    paces: tuple[int, ...]
+    paced_seconds: float
+    probes: int
+    #: calls that wait while a test call is probed
+    behind: int
 
 
 QUICK = Size(
-    few=10_000, many=50_000, ticks=8, gone=25_000, loads=1, loaded=30_000, repeats=5, minutes=0.1, test_calls=400
+    few=10_000,
+    many=50_000,
+    ticks=8,
+    gone=25_000,
+    loads=1,
+    loaded=30_000,
+    repeats=5,
+    minutes=0.1,
+    test_calls=400,
+    dispatched=400,
+    rounds=1,
+    paces=(10, 50),
+    paced_seconds=3.0,
+    probes=5,
+    behind=50_000,
 )
 FULL = Size(
     few=10_000,
@@ -45,6 +67,12 @@ FULL = Size(
     repeats=100,
     minutes=5,
     test_calls=4000,
+    dispatched=5000,
+    rounds=5,
+    paces=(1, 10, 50, 200),
+    paced_seconds=20.0,
+    probes=100,
+    behind=1_000_000,
 )
 
 #: Each returns its parts by the names that they have in the results.
@@ -59,6 +87,9 @@ BENCHMARKS: dict[str, Measure] = {
     "serving": lambda stage, kind, size: {
         "serving": serving.measure(stage, kind, size.test_calls, size.loaded, size.loads)
     },
+    "dispatch": lambda stage, kind, size: {"dispatch": dispatch.measure(stage, kind, size.dispatched, size.rounds)},
+    "pacing": lambda stage, kind, size: {"pacing": pacing.measure(stage, kind, size.paces, size.paced_seconds)},
+    "latency": lambda stage, kind, size: {"latency": latency.measure(stage, kind, size.behind, size.probes)},
 }
 
 

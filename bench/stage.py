@@ -44,8 +44,8 @@ ACCOUNT = """
 kind = "inspra"
 base_url = "{provider}"
 caller_id = "+61255509999"
-calls_per_second = 1000.0
-channels = 251
+calls_per_second = {calls_per_second}
+channels = {channels}
 """
 ACCOUNTS = ("bench", "second")
 
@@ -83,10 +83,13 @@ class Stage:
             self.postgres.drop_database(name)
         shutil.rmtree(folder)
 
-    def configuration(self, url: str, provider: str = NOBODY) -> Path:
+    def configuration(
+        self, url: str, provider: str = NOBODY, calls_per_second: float = 1000.0, channels: int = 251
+    ) -> Path:
         """A dialer.toml for that ledger."""
+        limits = {"calls_per_second": calls_per_second, "channels": channels}
         path = self.home / f"{next(self._names)}.toml"
-        accounts = "".join(ACCOUNT.format(name=name, provider=provider) for name in ACCOUNTS)
+        accounts = "".join(ACCOUNT.format(name=name, provider=provider, **limits) for name in ACCOUNTS)
         path.write_text(CONFIGURATION.format(ledger=url, redis=self.redis.url, accounts=accounts), encoding="utf-8")
         return path
 
@@ -94,8 +97,11 @@ class Stage:
         return load_settings(self.configuration(url))
 
     def desk(self, url: str) -> Switchboard:
+        return self.desk_of(self.configuration(url))
+
+    def desk_of(self, configuration: Path) -> Switchboard:
         """As the scheduler has it: with a queue that really pushes."""
-        settings = self.settings(url)
+        settings = load_settings(configuration)
         return open_switchboard(settings, CeleryQueue(RedisServer(settings.redis_address())))
 
 

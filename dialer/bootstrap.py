@@ -29,12 +29,12 @@ class _Redis:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._open: Coordination | None = None
+        self.found: Coordination | None = None
 
     def get(self) -> Coordination:
-        if self._open is None:
-            self._open = open_coordination(self._settings.redis_address())
-        return self._open
+        if self.found is None:
+            self.found = open_coordination(self._settings.redis_address())
+        return self.found
 
 
 class _Late:
@@ -44,6 +44,11 @@ class _Late:
         self._redis, self._port = redis, port
 
     def __getattr__(self, verb: str) -> Any:
+        if (coordination := self._redis.found) is not None:
+            known = getattr(getattr(coordination, self._port), verb)
+            setattr(self, verb, known)  # from now on it is not looked for
+            return known
+
         def call(*arguments: Any, **named: Any) -> Any:
             return getattr(getattr(self._redis.get(), self._port), verb)(*arguments, **named)
 

@@ -91,6 +91,7 @@ SETTINGS: dict[str, Any] = {
     # A lost Redis must not cut a request in half (Celery 6 will, by default).
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "worker_consumer": "workers.consumer:PatientConsumer",
+    "broker_transport": "workers.transport:LanesTransport",  # a message for each free slot in one round trip
     "broker_connection_retry_on_startup": True,  # it answered a moment ago, or the worker had not got so far
     "broker_connection_max_retries": None,  # the default gives up after a hundred times
     "broker_transport_options": {

@@ -16,11 +16,11 @@ def scheduler() -> list[str]:
     return [sys.executable, "-m", "workers.scheduler"]
 
 
-def worker(name: str, slots: int, lanes: Iterable[Lane] = Lane) -> list[str]:
-    """`name` becomes its node name, name@host."""
+def worker(name: str, slots: int, lanes: Iterable[Lane] = Lane, processes: int = 1) -> list[str]:
+    """`name` becomes its node name, name@host; of several name-1@host, name-2@host, …"""
     queues = ",".join(lane.queue for lane in lanes_of(lane.queue for lane in lanes))
-    celery = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"]
-    return [*celery, "-Q", queues, "-c", str(slots), "-n", f"{name}@%h"]
+    several = ["--processes", str(processes)] if processes > 1 else []
+    return [sys.executable, "-m", "workers.work", "-Q", queues, "-c", str(slots), "-n", f"{name}@%h", *several]
 
 
 def test_worker() -> list[str]:

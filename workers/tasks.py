@@ -8,7 +8,7 @@ from workers.lanes import TASK_NAME, TELL_NAME
 from workers.seat import seat
 
 
-@app.task(name=TASK_NAME)
+@app.task(name=TASK_NAME, Strategy="workers.strategy:strategy")
 def dial(call_id: str, push_seq: int) -> None:
     """Dial this call, if its message is the latest and everything allows it. Never raises, never retries."""
     seat().dial(call_id, push_seq)

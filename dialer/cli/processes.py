@@ -69,21 +69,26 @@ def worker(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Node name, different for each worker; %h is the host.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="So many processes, each with its own requests.")
+    ] = 1,
+    events: Annotated[bool, typer.Option("--events", "-E", help="Tell Flower of each call that goes by.")] = False,
 ) -> None:
-    """Run one worker in the foreground. Lanes are served strictly in order: test, high, normal, low.
+    """Run a worker in the foreground, or several. Lanes are served strictly in order: test, high, normal, low.
 
     \b
     Examples:
       dialer worker --concurrency 32
+      dialer worker --concurrency 32 --processes 4
       dialer worker --lanes test --concurrency 2
     """
     desk = take_seat(ctx, as_json=False)
     queues = ",".join(lane.queue for lane in _lanes(lanes))
     desk.read_settings()
     desk.become(
-        _python("celery", "-A", "workers.celery_app", "worker", "--pool", "threads", "-Q", queues)
-        + _flag("--concurrency", concurrency)
-        + ["--without-gossip", "--without-mingle", "-n", name or f"dialer-{os.getpid()}@%h"]
+        _python("workers.work", "-Q", queues, *_flag("-c", concurrency), "-n", name or f"dialer-{os.getpid()}@%h")
+        + (["--processes", str(processes)] if processes > 1 else [])
+        + (["-E"] if events else [])
     )
 
 

@@ -67,8 +67,8 @@ class RedisAdmission:
         return Armed(verdict)
 
     def free(self, account: str, reference: str) -> None:
-        with self._server.reach() as redis:
-            redis.zrem(keys.permits(account), reference)
+        with self._server.talking() as talk:
+            talk.ask("ZREM", keys.permits(account), reference)
 
     def derive(self, account: str, live: Iterable[str], grace_seconds: float) -> None:
         self._server.run("derive", (keys.permits(account),), (round(grace_seconds * SECOND), *live))

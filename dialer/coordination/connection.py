@@ -5,6 +5,9 @@ A command whose answer was lost may have been executed; whoever asked dials nobo
 
 from __future__ import annotations
 
+import os
+import select
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,9 +15,10 @@ from importlib.resources import files
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
-from redis import Redis
+from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.commands.core import Script
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from dialer.coordination.keys import EPOCH
@@ -26,6 +30,7 @@ ANSWER_SECONDS = 2.0
 BLOCK_SECONDS = 5.0
 #: Redis 6.2 takes less than a millisecond for "forever".
 SHORTEST_SECONDS = 0.01
+READ_BYTES = 4096
 SCHEMES = ("redis", "rediss", "unix")
 VERBS = ("align", "arm", "derive", "epoch_stands", "permit", "raise_epoch", "throttle", "wake", "write")
 
@@ -43,6 +48,38 @@ class ServerFacts(TypedDict):
     time: datetime
 
 
+class Talk:
+    """One connection of redis-py's, without the client around it, which costs several times as much as the exchange."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._process = os.getpid()
+        # redis-py sets 64 KiB aside to read into; our answers are a few words.
+        self._connection: Any = pool.connection_class(**{**pool.connection_kwargs, "socket_read_size": READ_BYTES})
+        self._connection.connect()
+        self._watch = select.poll()
+        self._watch.register(self._connection._sock, select.POLLIN)
+
+    @property
+    def is_fit(self) -> bool:
+        """The server said nothing that nobody asked for, and has not closed it; nor was it carried through a fork."""
+        return self._process == os.getpid() and not self._watch.poll(0)
+
+    def ask(self, *command: Any) -> Any:
+        self._connection.send_command(*command, check_health=False)
+        return self._connection.read_response()
+
+    def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """A server that forgot the script is taught it again."""
+        try:
+            return self.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            self.ask("SCRIPT", "LOAD", script.script)
+            return self.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
 class RedisServer:
     """One Redis; connects when first asked, and again by itself. Safe to share between threads."""
 
@@ -52,6 +89,8 @@ class RedisServer:
         self._redis = client(url, ANSWER_SECONDS)
         self._waiting = client(url, BLOCK_SECONDS + ANSWER_SECONDS)
         self._verbs = {verb: self._redis.register_script(script(verb)) for verb in VERBS}
+        # The last used first: as many come to be as are busy at once, not as there are threads.
+        self._resting: deque[Talk] = deque()
 
     @contextmanager
     def reach(self) -> Iterator[Redis]:
@@ -63,8 +102,31 @@ class RedisServer:
 
     def run(self, verb: str, keys: Sequence[str], arguments: Sequence[str | int] = ()) -> Any:
         """Execute lua/VERB.lua in one step; a server that forgot the script is taught it again."""
+        with self.talking() as talk:
+            return talk.run(self._verbs[verb], keys, arguments)
+
+    @contextmanager
+    def talking(self) -> Iterator[Talk]:
+        """A connection for one exchange after the other; raises RedisUnreachable."""
         with self.reach():
-            return self._verbs[verb](keys=keys, args=arguments)
+            talk = self._standing()
+            try:
+                yield talk
+            except BaseException:
+                talk.close()  # what was asked on it may still be answered
+                raise
+            self._resting.append(talk)
+
+    def _standing(self) -> Talk:
+        while self._resting:
+            try:
+                talk = self._resting.pop()
+            except IndexError:  # another thread was faster
+                break
+            if talk.is_fit:
+                return talk
+            talk.close()
+        return Talk(self._redis.connection_pool)
 
     def pop(self, key: str, seconds: float) -> bool:
         """Wait until something can be popped from a list; False when the time is over. Zero does not wait."""
@@ -104,6 +166,8 @@ class RedisServer:
         return True
 
     def close(self) -> None:
+        while self._resting:
+            self._resting.pop().close()
         self._redis.close()
         self._waiting.close()
 

@@ -68,18 +68,24 @@ def _hours(block_rules: tuple[str, ...], calling_hours: tuple[str, ...]) -> Hour
     return Hours(block_rules=block_rules, calling_hours=calling_hours)
 
 
+@lru_cache(maxsize=4096)
+def _timetable(block_rules: tuple[str, ...], calling_hours: tuple[str, ...], zones: tuple[str, ...]) -> Timetable:
+    """Calls of one batch in one zone all ask for the same."""
+    return Timetable(((_hours(block_rules, calling_hours), zones),))
+
+
 def batch_hours(terms: BatchTerms, zones: CohortZones) -> Timetable:
     """The hours of the batch's own rules."""
     if terms.ignore_hours:
         return Timetable(())
-    return Timetable(((_hours(terms.block_rules, terms.calling_hours), zones.rules),))
+    return _timetable(terms.block_rules, terms.calling_hours, zones.rules)
 
 
 def legal_timetable(terms: BatchTerms, zones: CohortZones, legal_hours: tuple[str, ...]) -> Timetable:
     """The hours in which anyone may be called at all."""
     if terms.ignore_hours or not legal_hours:
         return Timetable(())
-    return Timetable(((_hours((), legal_hours), zones.legal or zones.rules),))
+    return _timetable((), legal_hours, zones.legal or zones.rules)
 
 
 def timetable(terms: BatchTerms, zones: CohortZones, legal_hours: tuple[str, ...]) -> Timetable:
@@ -118,13 +124,15 @@ def readings(applicant: Applicant, now: datetime) -> list[GateReading]:
 
 def judge(applicant: Applicant, now: datetime) -> Verdict:
     """Dial, defer or close one call at `now`, the ledger's clock."""
-    for reading in readings(applicant, now):
-        if not reading.is_open:
-            return _verdict(reading, applicant)
-    return Dial()
+    return verdict(readings(applicant, now))
 
 
-def _verdict(reading: GateReading, applicant: Applicant) -> Verdict:
+def verdict(gates: Sequence[GateReading]) -> Verdict:
+    """What the first closed gate says."""
+    return next((_verdict(reading) for reading in gates if not reading.is_open), Dial())
+
+
+def _verdict(reading: GateReading) -> Verdict:
     match reading.gate:
         case "exp":
             return Close(CloseReason.EXPIRED, reading.detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 #: A ledger restored from a backup may have forgotten attempts with numbers up to this far ahead: each claim that was
@@ -11,7 +12,12 @@ NUMBERS_FORGOTTEN = 8
 
 def reference_of(ledger_id: str, call_id: str, number: int) -> str:
     """Derived, never random: a ledger restored from a backup makes the same one again."""
-    return str(uuid5(UUID(ledger_id), f"{call_id}:{number}"))
+    return str(uuid5(_namespace(ledger_id), f"{call_id}:{number}"))
+
+
+@lru_cache(maxsize=16)
+def _namespace(ledger_id: str) -> UUID:
+    return UUID(ledger_id)
 
 
 def forgotten_references(

@@ -6,8 +6,6 @@ A message is only a hint that a call may be due. Whatever it says, the ledger de
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,13 +13,12 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from dialer.domain.call import Claim, NotClaimed, Ticket
-from dialer.domain.gate import Applicant, Close, Defer, judge, readings
+from dialer.domain.gate import Close, Defer, verdict
 from dialer.domain.placement import Account, Answer, AnswerKind, Placement
 from dialer.domain.states import CallState
-from dialer.domain.zones import zone
 from dialer.engine.guards import heed, set_aside
+from dialer.engine.look import Look, placement_of
 from dialer.engine.recording import recording_of
-from dialer.engine.rows import RowError, zones_for
 from dialer.engine.settle import release_channel
 from dialer.engine.unforeseen import BACKOFF, MOST_FAILURES, OUTAGES, broken, unforeseen
 from dialer.errors import LedgerUnreachable, RedisUnreachable
@@ -143,6 +140,7 @@ def _claim(
     window = desk.rules.start_window
     claiming_since = desk.clock.boottime()
     claim_id = str(uuid.uuid4())
+    look = Look(desk, account)
     try:
         claim = desk.ledger.claims.take(
             ticket,
@@ -151,7 +149,7 @@ def _claim(
             claim_id,
             start=timedelta(seconds=window.start_seconds),
             deadline=timedelta(seconds=window.row_deadline(account.deadline_seconds)),
-            account_of=lambda claim: gates_text(desk, claim, account),
+            account_of=look.text,
         )
     except LedgerUnreachable:
         # Its commit may have gone through all the same. Nothing was sent, so it need not become unknown.
@@ -168,7 +166,7 @@ def _claim(
     open_seconds = (claim.closes_at - claim.claimed_at).total_seconds()
     start_by = claiming_since + min(window.start_seconds, open_seconds)
     try:
-        ready = _gate(desk, claim) or _prepare(desk, claim, account, provider)
+        ready = _gate(desk, claim, look) or _prepare(desk, claim, account, provider, look)
     except OUTAGES:
         raise
     except Exception as error:  # noqa: BLE001 - nothing was sent yet: whatever it is, the row must not stay claimed
@@ -179,9 +177,9 @@ def _claim(
     return _place(desk, claim, ready, provider, start_by)
 
 
-def _gate(desk: Switchboard, claim: Claim) -> Dispatched | None:
+def _gate(desk: Switchboard, claim: Claim, look: Look) -> Dispatched | None:
     """None = every gate is open."""
-    match judge(applicant_of(desk, claim), claim.claimed_at):
+    match verdict(look.readings(claim)):
         case Close(reason, why):
             desk.ledger.claims.close(claim, reason, why)
             reached("dispatch.closed")
@@ -193,11 +191,13 @@ def _gate(desk: Switchboard, claim: Claim) -> Dispatched | None:
             return None
 
 
-def _prepare(desk: Switchboard, claim: Claim, account: Account, provider: VoiceProvider) -> Dispatched | Placement:
+def _prepare(
+    desk: Switchboard, claim: Claim, account: Account, provider: VoiceProvider, look: Look
+) -> Dispatched | Placement:
     """What must precede the request. Should it take long, the last look finds the window over, and the next try is
     quick."""
     reached("dispatch.gated")
-    placement = placement_of(claim, account)
+    placement = look.placement(claim)
     if not provider.capabilities.prepares:
         return placement
     prepared = provider.prepare(placement)
@@ -207,87 +207,6 @@ def _prepare(desk: Switchboard, claim: Claim, account: Account, provider: VoiceP
     desk.ledger.claims.keep(claim.call_id, prepared.kept)
     reached("dispatch.kept")
     return placement_of(claim, account, prepared.kept)
-
-
-def applicant_of(desk: Switchboard, claim: Claim) -> Applicant:
-    """Zones are read from the number again: the cohort's are an index, not the law."""
-    return Applicant(
-        terms=claim.terms,
-        zones=zones_for(claim.phone, claim.timezone, claim.terms.timezone, desk.rules),
-        legal_hours=desk.rules.legal_hours,
-        suppression=claim.suppression,
-        attempts_spent=claim.attempts_spent,
-        max_retries=claim.max_retries,
-    )
-
-
-def gates_text(desk: Switchboard, claim: Claim, account: Account) -> str:
-    """Every gate as it stands for this claim, as JSON: the answer to why this number was called at that minute.
-
-    Never raises: the claim is under way. What cannot be read here stops the call at the gate.
-    """
-    try:
-        return _gates_text(desk, claim, account)
-    except Exception as error:  # noqa: BLE001
-        return json.dumps([{"gate": "record", "verdict": "closed", "detail": unforeseen(error).why}])
-
-
-def _gates_text(desk: Switchboard, claim: Claim, account: Account) -> str:
-    try:
-        applicant = applicant_of(desk, claim)
-    except RowError as error:
-        return json.dumps([{"gate": "zones", "verdict": "closed", "detail": str(error)}])
-    gates: list[dict[str, Any]] = [
-        {"gate": reading.gate, "verdict": "open" if reading.is_open else "closed", "detail": reading.detail}
-        for reading in readings(applicant, claim.claimed_at)
-    ]
-    zones = tuple(dict.fromkeys(applicant.zones.rules + applicant.zones.legal))
-    rules = {
-        "block_rules": claim.terms.block_rules,
-        "calling_hours": claim.terms.calling_hours,
-        "legal_hours": applicant.legal_hours,
-        "local_times": {name: claim.claimed_at.astimezone(zone(name)).isoformat() for name in zones},
-        "control_seq": claim.control_seq,
-        "signal_epoch": claim.epoch,
-        "request": request_print(placement_of(claim, account)),
-    }
-    return json.dumps([*gates, {"gate": "rules", "verdict": "read", **rules}])
-
-
-def request_print(placement: Placement) -> str:
-    """The same for the same request: all that is sent, but for what a second request takes from its attempt's row (nbf,
-    to which exp is reckoned here) and from `prepare`."""
-    sent = {name: getattr(placement, name) for name in placement.__dataclass_fields__ if name not in ("kept", "nbf")}
-    sent["exp"] = placement.exp - placement.nbf
-    return hashlib.sha256(json.dumps(sent, default=str, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def placement_of(claim: Claim, account: Account, kept: Mapping[str, str] | None = None) -> Placement:
-    """What the adapter is told; the provider-side expiry is where our own window closes."""
-    terms = claim.terms
-    return Placement(
-        reference=claim.reference,
-        call_id=claim.call_id,
-        workspace_id=terms.name.workspace_id,
-        agent_id=terms.wire_agent_id,
-        batch_ref=terms.name.batch_ref,
-        wire_ref=claim.wire_ref,
-        cli=terms.cli or account.caller_id or None,
-        phone=claim.phone,
-        variables=dict(json.loads(claim.variables)) if claim.variables else {},
-        nbf=claim.claimed_at,
-        exp=min(terms.exp, claim.closes_at),
-        block_rules=terms.block_rules,
-        timezone=_told_zone(claim),
-        is_test=terms.is_test,
-        kept={**claim.kept, **(kept or {})},
-    )
-
-
-def _told_zone(claim: Claim) -> str | None:
-    """The one zone that its rules count in, where there is one; of several, none is its own."""
-    own = claim.zones.rules
-    return own[0] if len(own) == 1 else claim.timezone or claim.terms.timezone
 
 
 def _unprepared(desk: Switchboard, claim: Claim, answer: Answer) -> Dispatched:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from dialer.domain.call import NotClaimed, OpenAttempt
 from dialer.domain.gate import Dial, judge
 from dialer.domain.placement import Answer, AnswerKind
-from dialer.engine.dispatch import WorkerIdentity, applicant_of, arm, placement_of, record, request_print, skew
+from dialer.engine.dispatch import WorkerIdentity, arm, record, skew
+from dialer.engine.look import applicant_of, placement_of, request_print
 from dialer.engine.unforeseen import OUTAGES, broken, unforeseen
 from dialer.failpoints import reached
 from dialer.ports import Armed, Grant, Switchboard

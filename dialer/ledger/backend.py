@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table
 from dialer.domain.batch import CohortZones
 from dialer.domain.call import DueCohort, NewCall
 from dialer.domain.states import CallState, Lane
+from dialer.ledger.direct import Stack
 
 #: Columns of a call on its way in, in the order in which SQLite takes their values.
 NEW_CALL_COLUMNS = (
@@ -63,6 +64,8 @@ class Backend(Protocol):
     engine: Engine
     #: where the ledger lies, without any password
     address: str
+    #: connections of the driver's own, for what every dispatch costs
+    direct: Stack
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reads that need no common snapshot."""
@@ -76,8 +79,11 @@ class Backend(Protocol):
         """The dialect's own INSERT, which knows ON CONFLICT; both spell it alike but share no type."""
         ...
 
-    def share(self, connection: Connection, batch_id: str) -> None:
-        """Shared barrier of everything and of the batch, until the transaction ends. Read in the next statement."""
+    def share(self, connection: Any, batch_id: str) -> None:
+        """Shared barrier of everything and of the batch, until the transaction ends. Read in the next statement.
+
+        `connection`: one of SQLAlchemy's, or a Direct.
+        """
         ...
 
     def exclude(self, connection: Connection, batch_id: str) -> None:

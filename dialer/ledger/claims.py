@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dialer.domain.call import Claim, NotClaimed, Ticket
@@ -15,13 +15,15 @@ from dialer.domain.placement import Answer
 from dialer.domain.reference import reference_of
 from dialer.domain.states import AttemptState, CallState, CloseReason, Lane
 from dialer.ledger.columns import clock, word
+from dialer.ledger.direct import Direct, Fields, Repeated, Row, Statement
 from dialer.ledger.gates import DOUBT, HELD, closed_gate, over
 from dialer.ledger.moves import closing, move, standing
-from dialer.ledger.recording import record
-from dialer.ledger.rows import LANE, MAX_RETRIES, cohort_of, terms_of
-from dialer.ledger.suppressions import strictest
+from dialer.ledger.recording import record, record_plainly
+from dialer.ledger.rows import LANE, MAX_RETRIES, TERMS, cohort_of, terms_known
+from dialer.ledger.suppressions import IS_LISTED, listed
 from dialer.ledger.tables import accounts, attempts, batches, calls, cohorts
-from dialer.ledger.tallies import add_delta, counted
+from dialer.ledger.tallies import counted, note_change
+from dialer.ledger.tokens import key_directly, token_of
 from dialer.ledger.transactions import Transactions
 from dialer.ports.ledger import Recording
 
@@ -31,18 +33,50 @@ RECORD_TRIES = 3
 _STALE = NotClaimed("its message is stale: the call was moved since", is_duplicate=True)
 _LANE, _RETRIES, _NOW = LANE.label("own_lane"), MAX_RETRIES.label("own_retries"), clock().label("now")
 
-_CLAIMABLE = (
-    select(calls, batches, cohorts, accounts, HELD, DOUBT, _LANE, _RETRIES, _NOW)
+_QUEUED = (
+    calls.c.state == word(CallState.QUEUED),
+    calls.c.call_id == bindparam("this_call"),
+    calls.c.push_seq == bindparam("this_push"),
+)
+_TICKET = Statement(
+    select(
+        *(calls.c[name] for name in ("call_id", "push_seq", "batch_id", "claim_seq", "phone", "variables", "kept")),
+        *(batches.c[name] for name in ("account", "workspace_id", "agent_id")),
+        _LANE,
+    )
+    .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
+    .where(*_QUEUED)
+)
+_CLAIMABLE = Statement(
+    select(
+        *TERMS,
+        *(batches.c[name] for name in ("state", "control_seq", "pause_reason", "is_loaded")),
+        *(calls.c[name] for name in ("claim_seq", "phone", "variables", "timezone", "kept", "attempts_spent")),
+        cohorts,
+        *(column for column in accounts.c if column.name not in ("fingerprint", "since", "step")),
+        HELD,
+        DOUBT,
+        _LANE,
+        _RETRIES,
+        IS_LISTED,
+        _NOW,
+    )
     .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
     .join(cohorts, cohorts.c.cohort_id == calls.c.cohort_id)
     .join(accounts, accounts.c.name == batches.c.account, isouter=True)
-    .where(calls.c.state == word(CallState.QUEUED))
+    .where(*_QUEUED)
 )
-_TICKET = (
-    select(calls, batches.c.account, batches.c.workspace_id, batches.c.agent_id, _LANE)
-    .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
-    .where(calls.c.state == word(CallState.QUEUED))
+#: The compare-and-set itself.
+_CLAIM = Statement(
+    move([CallState.QUEUED], CallState.DIALING)
+    .where(*_QUEUED, calls.c.claim_seq == bindparam("new_number") - 1)
+    .values(claim_seq=bindparam("new_number"), claim_id=bindparam("new_claim"), why=None)
 )
+_OPENED = (
+    *("call_id", "number", "batch_id", "reference", "account", "claim_id", "worker", "boot_id", "state", "claimed_at"),
+    *("left_by", "deadline_at", "closes_at", "gates"),
+)
+_OPEN = Statement(insert(attempts).values({name: bindparam(name) for name in _OPENED}))
 
 
 class SqlClaims:
@@ -54,9 +88,8 @@ class SqlClaims:
         self._ledger_id = ledger_id
 
     def ticket(self, call_id: str, push_seq: int) -> Ticket | None:
-        wanted = _TICKET.where(calls.c.call_id == call_id, calls.c.push_seq == push_seq)
-        with self._transactions.read() as connection:
-            row = connection.execute(wanted).mappings().one_or_none()
+        with self._transactions.direct() as direct:
+            row = direct.read(_TICKET, {"this_call": call_id, "this_push": push_seq})
         if row is None:
             return None
         c, number = calls.c, row[calls.c.claim_seq] + 1
@@ -97,35 +130,40 @@ class SqlClaims:
         deadline: timedelta,
         account_of: Callable[[Claim], str] | None = None,
     ) -> Claim | NotClaimed:
-        with self._transactions.write() as connection:
-            self._transactions.backend.share(connection, ticket.batch_id)
-            query = _CLAIMABLE.where(calls.c.call_id == ticket.call_id, calls.c.push_seq == ticket.push_seq)
-            row = connection.execute(query).mappings().one_or_none()
+        queued = {"this_call": ticket.call_id, "this_push": ticket.push_seq}
+        with self._transactions.direct() as direct:
+            token = token_of(key_directly(direct, self._transactions.backend.engine), ticket.phone)
+            direct.begin()
+            self._transactions.backend.share(direct, ticket.batch_id)
+            row = direct.read(_CLAIMABLE, {**queued, "token": token})
             if row is None or row[calls.c.claim_seq] + 1 != ticket.next_number:
+                direct.rollback()
                 return _STALE  # the permit was asked for under another reference
-            refusal = refuse(connection, ticket, row)
+            refusal = refuse(direct, ticket, row)
             if refusal is not None:
+                direct.commit()
                 return refusal
-            claim = self._claim(connection, ticket, row, claim_id)
-            if not claimed(connection, ticket, claim):
+            claim = self._claim(direct, ticket, row, claim_id, token)
+            if direct.write(_CLAIM, {**queued, "new_number": claim.number, "new_claim": claim_id}) != 1:
+                direct.rollback()
                 return _STALE
-            opened = {"worker": worker, "boot_id": boot_id, "account": ticket.account}
-            if account_of is not None:
-                opened["gates"] = account_of(claim)
-            open_attempt(connection, claim, opened, claim.claimed_at + start, claim.claimed_at + deadline)
-            remember_wire_exp(connection, claim, row)
+            opened: dict[str, Any] = {"worker": worker, "boot_id": boot_id, "account": ticket.account}
+            opened |= {"left_by": claim.claimed_at + start, "deadline_at": claim.claimed_at + deadline}
+            open_attempt(direct, claim, {**opened, "gates": account_of(claim) if account_of else None})
+            remember_wire_exp(direct, claim, row)
+            direct.commit()
             return claim
 
-    def _claim(self, connection: Connection, ticket: Ticket, row: RowMapping, claim_id: str) -> Claim:
-        c, terms, cohort = calls.c, terms_of(row), cohort_of(row)
-        number = row[c.claim_seq] + 1
+    def _claim(self, direct: Direct, ticket: Ticket, row: Row, claim_id: str, token: str) -> Claim:
+        c, terms, cohort = calls.c, terms_known(row), cohort_of(row)
+        number, phone, now = ticket.next_number, row[c.phone], row["now"]
         return Claim(
             claim_id=claim_id,
             call_id=ticket.call_id,
             batch_id=ticket.batch_id,
             number=number,
-            reference=reference_of(self._ledger_id(), ticket.call_id, number),
-            phone=row[c.phone],
+            reference=ticket.reference,
+            phone=phone,
             variables=row[c.variables],
             timezone=row[c.timezone],
             lane=Lane(row["own_lane"]),
@@ -133,11 +171,11 @@ class SqlClaims:
             zones=cohort.zones,
             wire_ref=cohort.wire_ref(terms.name.batch_ref),
             kept=kept_of(row),
-            claimed_at=row["now"],
+            claimed_at=now,
             closes_at=row[cohorts.c.closes_at],
             attempts_spent=row[c.attempts_spent],
             max_retries=row["own_retries"],
-            suppression=strictest(connection, row[c.phone], terms.name.workspace_id, row["now"]),
+            suppression=listed(direct, (phone, token), terms.name.workspace_id, now) if row["is_listed"] else None,
             control_seq=row[batches.c.control_seq],
             is_probe=row[accounts.c.stop] is not None,
             is_watched="1" in row[accounts.c.recent],
@@ -173,6 +211,8 @@ class SqlClaims:
             return True
 
     def record(self, claim: Claim, answer: Answer, recording: Recording) -> bool:
+        if self._record_plainly(claim, answer, recording):
+            return True
         for left in reversed(range(RECORD_TRIES)):
             try:
                 with self._transactions.write() as connection:
@@ -183,57 +223,50 @@ class SqlClaims:
                     raise
         raise AssertionError("unreachable")
 
+    def _record_plainly(self, claim: Claim, answer: Answer, recording: Recording) -> bool:
+        """False where it cannot be written without looking first: nothing is written then."""
+        try:
+            with self._transactions.direct() as direct:
+                return record_plainly(direct, claim, answer, recording)
+        except Repeated:
+            return False  # the provider gave this id to another call
 
-def refuse(connection: Connection, ticket: Ticket, row: RowMapping) -> NotClaimed | None:
+
+def refuse(direct: Direct, ticket: Ticket, row: Fields) -> NotClaimed | None:
     """None when every gate is open; else the call is handed back or closed, and the gate named."""
     now: datetime = row["now"]
     reason, why = over(row, now), closed_gate(row, now)
-    queued = calls.c.call_id == ticket.call_id, calls.c.push_seq == ticket.push_seq
     if reason is not None:
         why = f"the batch is {reason}"
-        done = connection.execute(
-            move([CallState.QUEUED], CallState.CLOSED).where(*queued).values(**closing(reason, now, why))
-        )
-        add_delta(connection, ticket.batch_id, counted(CallState.CLOSED, reason), done.rowcount)
+        moves = move([CallState.QUEUED], CallState.CLOSED).values(**closing(reason, now, why))
     elif why is not None:
-        done = connection.execute(move([CallState.QUEUED], CallState.READY).where(*queued).values(why=why))
+        moves = move([CallState.QUEUED], CallState.READY).values(why=why)
     else:
         return None
-    return NotClaimed(why) if done.rowcount == 1 else _STALE
+    this = moves.where(calls.c.call_id == ticket.call_id, calls.c.push_seq == ticket.push_seq)
+    if direct.write(Statement(this), {}) != 1:
+        return _STALE
+    if reason is not None:
+        note_change(direct, ticket.batch_id, counted(CallState.CLOSED, reason))
+    return NotClaimed(why)
 
 
-def claimed(connection: Connection, ticket: Ticket, claim: Claim) -> bool:
-    """The compare-and-set itself."""
-    claims = (
-        move([CallState.QUEUED], CallState.DIALING)
-        .where(calls.c.call_id == ticket.call_id, calls.c.push_seq == ticket.push_seq)
-        .where(calls.c.claim_seq == claim.number - 1)
-        .values(claim_seq=claim.number, claim_id=claim.claim_id, why=None)
-    )
-    return connection.execute(claims).rowcount == 1
+def open_attempt(direct: Direct, claim: Claim, opened: Mapping[str, Any]) -> None:
+    values = {
+        **opened,
+        "call_id": claim.call_id,
+        "number": claim.number,
+        "batch_id": claim.batch_id,
+        "reference": claim.reference,
+        "claim_id": claim.claim_id,
+        "state": AttemptState.DIALING.value,
+        "claimed_at": claim.claimed_at,
+        "closes_at": claim.closes_at,
+    }
+    direct.write(_OPEN, values)
 
 
-def open_attempt(
-    connection: Connection, claim: Claim, opened: Mapping[str, str], left_by: datetime, deadline_at: datetime
-) -> None:
-    connection.execute(
-        insert(attempts).values(
-            **opened,
-            call_id=claim.call_id,
-            number=claim.number,
-            batch_id=claim.batch_id,
-            reference=claim.reference,
-            claim_id=claim.claim_id,
-            state=AttemptState.DIALING.value,
-            claimed_at=claim.claimed_at,
-            left_by=left_by,
-            deadline_at=deadline_at,
-            closes_at=claim.closes_at,
-        )
-    )
-
-
-def remember_wire_exp(connection: Connection, claim: Claim, row: RowMapping) -> None:
+def remember_wire_exp(direct: Direct, claim: Claim, row: Fields) -> None:
     """The request names the span's end as exp. Written once for each span, so claims don't queue at their cohort."""
     known = row[cohorts.c.wire_exp]
     if known is not None and known >= claim.closes_at:
@@ -242,7 +275,7 @@ def remember_wire_exp(connection: Connection, claim: Claim, row: RowMapping) -> 
     later = update(cohorts).where(
         c.cohort_id == row[c.cohort_id], c.wire_exp.is_(None) | (c.wire_exp < claim.closes_at)
     )
-    connection.execute(later.values(wire_exp=claim.closes_at))
+    direct.write(Statement(later.values(wire_exp=claim.closes_at)), {})
 
 
 def forget_attempt(connection: Connection, claim: Claim) -> None:
@@ -251,6 +284,6 @@ def forget_attempt(connection: Connection, claim: Claim) -> None:
     connection.execute(delete(attempts).where(a.call_id == claim.call_id, a.number == claim.number))
 
 
-def kept_of(row: RowMapping) -> dict[str, str]:
-    kept: dict[str, str] = json.loads(row[calls.c.kept] or "{}")
-    return kept
+def kept_of(row: Fields) -> dict[str, str]:
+    kept = row[calls.c.kept]
+    return dict(json.loads(kept)) if kept else {}

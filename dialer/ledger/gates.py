@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 
 from dialer.domain.states import DRAIN, BatchState, CloseReason, HoldScope
 from dialer.ledger.columns import word
+from dialer.ledger.direct import Fields
 from dialer.ledger.tables import accounts, batches, cohorts, holds, ledger
 
 #: A balance older than this is not known.
@@ -34,7 +35,7 @@ HELD: ColumnElement[str | None] = (
 DOUBT: ColumnElement[str | None] = select(ledger.c.doubt).scalar_subquery().label("doubt")
 
 
-def over(row: RowMapping, now: datetime) -> CloseReason | None:
+def over(row: Fields, now: datetime) -> CloseReason | None:
     """Why a call of this batch is not to be dialed ever again."""
     if row[batches.c.state] == BatchState.TERMINATED:
         return CloseReason.TERMINATED
@@ -43,16 +44,16 @@ def over(row: RowMapping, now: datetime) -> CloseReason | None:
     return None
 
 
-def closed_gate(row: RowMapping, now: datetime) -> str | None:
+def closed_gate(row: Fields, now: datetime) -> str | None:
     """The first closed gate in words, None when all are open. The row joins batch, cohort and account, with HELD."""
     return _doubt(row) or _batch_gate(row) or _guard(row, now) or _span_gate(row, now)
 
 
-def _doubt(row: RowMapping) -> str | None:
+def _doubt(row: Fields) -> str | None:
     return f"the ledger is in doubt: {row['doubt']}" if row["doubt"] is not None else None
 
 
-def _batch_gate(row: RowMapping) -> str | None:
+def _batch_gate(row: Fields) -> str | None:
     b = batches.c
     if row[b.state] == BatchState.PAUSED:
         return f"the batch is paused: {row[b.pause_reason]}" if row[b.pause_reason] else "the batch is paused"
@@ -69,7 +70,7 @@ def _batch_gate(row: RowMapping) -> str | None:
     return None
 
 
-def _guard(row: RowMapping, now: datetime) -> str | None:
+def _guard(row: Fields, now: datetime) -> str | None:
     a, name = accounts.c, row[batches.c.account]
     if row[a.name] is None:
         return f"account {name} was never set up in this ledger"
@@ -78,7 +79,7 @@ def _guard(row: RowMapping, now: datetime) -> str | None:
     return _balance_gate(row, now)
 
 
-def _balance_gate(row: RowMapping, now: datetime) -> str | None:
+def _balance_gate(row: Fields, now: datetime) -> str | None:
     a, name = accounts.c, row[batches.c.account]
     if row[a.minimum_balance] is None:
         return None
@@ -89,7 +90,7 @@ def _balance_gate(row: RowMapping, now: datetime) -> str | None:
     return None
 
 
-def _span_gate(row: RowMapping, now: datetime) -> str | None:
+def _span_gate(row: Fields, now: datetime) -> str | None:
     opens_at, closes_at = row[cohorts.c.opens_at], row[cohorts.c.closes_at]
     if opens_at is None:
         return "its window never opens again"

@@ -112,4 +112,4 @@ class SqlLedger:
         )
 
     def close(self) -> None:
-        self._transactions.backend.engine.dispose()
+        self._transactions.close()

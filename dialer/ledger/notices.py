@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, delete, insert, select, update
 
+from dialer.domain.call import Claim
 from dialer.domain.notice import Notice
 from dialer.domain.states import AttemptState
 from dialer.ledger.client_tables import agents, notices
+from dialer.ledger.direct import Direct, Statement
 from dialer.ledger.ids import IdMaker
 from dialer.ledger.moves import LISTENER, Standing
 from dialer.ledger.tables import batches
@@ -104,6 +106,29 @@ def announce(connection: Connection, call: Standing, number: int, state: Attempt
     transaction, so that neither is without the other; costs nothing where nobody listens."""
     if call.has_listener:
         _write(connection, call.batch_id, [(call.call_id, number)], state, call.now)
+
+
+def announce_directly(direct: Direct, claim: Claim, state: AttemptState, now: datetime) -> None:
+    """The same, where it is known that somebody listens."""
+    [notice_id] = _IDS.take(now)
+    names = {"workspace_id": claim.terms.name.workspace_id, "agent_id": claim.terms.name.agent_id}
+    row = {"notice_id": notice_id, "call_id": claim.call_id, "number": claim.number, "state": state.value, **names}
+    direct.write(_NOTICE, {**row, "created_at": now, "due_at": now})
+
+
+_NOTICE = Statement(
+    insert(notices)
+    .inline()
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                *("notice_id", "call_id", "number", "state", "workspace_id", "agent_id"),
+                *("created_at", "due_at"),
+            )
+        }
+    )
+)
 
 
 def announce_all(

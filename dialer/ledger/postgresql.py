@@ -16,6 +16,8 @@ from dialer.ledger import postgresql_release
 from dialer.ledger.backend import Marked, NewRows, Portion
 from dialer.ledger.columns import clock, quarter, texts
 from dialer.ledger.copying import copy_calls
+from dialer.ledger.direct import Stack
+from dialer.ledger.postgresql_direct import LibpqDirect
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
 ALL_NAMESPACE, BATCH_NAMESPACE, MIGRATION_NAMESPACE = 0x6469616C, 0x6469616D, 0x6469616E
@@ -26,6 +28,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "60s",
     "synchronous_commit": "on",  # a claim that a crash un-commits is dialed again
     "timezone": "UTC",
+    "datestyle": "ISO",
     # Whether a batch has an open call, or a cohort a due one, is asked in every tick. Where statistics lag behind, the
     # planner hopes to meet one early in the table, and reads all of it when there is none.
     "enable_seqscan": "off",
@@ -39,10 +42,12 @@ _CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # a database host that vanished is noticed while we wait for its answer
     "application_name": "dialer",
+    "client_encoding": "utf8",
 }
 _POOL = {"pool_size": 40, "max_overflow": 40, "pool_timeout": 10, "pool_use_lifo": True, "pool_pre_ping": True}
 
 _SHARE = text("SELECT pg_advisory_xact_lock_shared(:all, 0), pg_advisory_xact_lock_shared(:batch, :key)")
+_SHARE_DIRECTLY = b"SELECT pg_advisory_xact_lock_shared(%d, 0), pg_advisory_xact_lock_shared(%d, %d)"
 _EXCLUDE = text("SELECT pg_advisory_xact_lock(:namespace, :key)")
 
 
@@ -70,6 +75,7 @@ class PostgreSql:
         self.engine = engine_of(url)
         # Single reads need no transaction: BEGIN and COMMIT would be two round trips more.
         self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.direct = Stack(lambda: LibpqDirect(self.engine))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -84,7 +90,11 @@ class PostgreSql:
     def insert(self, table: Table) -> Any:
         return postgresql_insert(table)
 
-    def share(self, connection: Connection, batch_id: str) -> None:
+    def share(self, connection: Any, batch_id: str) -> None:
+        if isinstance(connection, LibpqDirect):
+            connection.say(_SHARE_DIRECTLY % (ALL_NAMESPACE, BATCH_NAMESPACE, barrier_key(batch_id)))
+            return
+        assert isinstance(connection, Connection)  # noqa: S101 - of the two kinds that there are
         keys = {"all": ALL_NAMESPACE, "batch": BATCH_NAMESPACE, "key": barrier_key(batch_id)}
         connection.execute(_SHARE, keys)
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from dialer.domain.call import Claim
 from dialer.domain.placement import Answer, AnswerKind
-from dialer.domain.states import DIALABLE_STATES, UNSPENT_ATTEMPTS, AttemptState, CallState
+from dialer.domain.states import DIALABLE_STATES, UNSPENT_ATTEMPTS, AttemptState, CallState, CloseReason
+from dialer.domain.zones import EPOCH
 from dialer.errors import IllegalMove
-from dialer.ledger.columns import word
+from dialer.ledger.columns import clock, word
+from dialer.ledger.direct import Direct, Statement
 from dialer.ledger.loads import rewrite
-from dialer.ledger.moves import Standing, move, standing
-from dialer.ledger.notices import announce
-from dialer.ledger.tables import LIVE, attempts, calls
-from dialer.ledger.tallies import add_delta, counted, difference
+from dialer.ledger.moves import LISTENER, Standing, closing, move, standing
+from dialer.ledger.notices import announce, announce_directly
+from dialer.ledger.tables import LIVE, attempts, batches, calls
+from dialer.ledger.tallies import add_delta, counted, difference, note_change
 from dialer.ports.ledger import Recording
 
 #: The request never left: nothing was placed.
 _NOTHING_PLACED = frozenset({AnswerKind.NOT_SENT, AnswerKind.WITHHELD})
+#: Where a dialing call goes whatever its batch is doing.
+_PLAIN = frozenset({CallState.CLOSED, CallState.IN_PROGRESS, CallState.UNKNOWN})
 #: Nothing more will be heard of it. (What was refused or not sent spends nothing: its call simply comes again.)
 _OVER = frozenset({AttemptState.HANDED_OFF, AttemptState.REJECTED})
 
@@ -39,6 +45,68 @@ def record(connection: Connection, claim: Claim, answer: Answer, recording: Reco
     if answer.kind is AnswerKind.ACCEPTED and call.rejections:
         rewrite(connection, call.batch_id, rejections=0)
     return True
+
+
+def record_plainly(direct: Direct, claim: Claim, answer: Answer, recording: Recording) -> bool:
+    """The same, without a look before, for a call that is `dialing` under this claim and goes on, or is over.
+
+    False, and nothing written, wherever what becomes of it depends on how it and its batch stand.
+    """
+    state, reason = recording.call_state, recording.close_reason
+    if state not in _PLAIN or recording.outcome is not None or (state is CallState.CLOSED) != (reason is not None):
+        return False
+    direct.begin()
+    spent = int(recording.attempt_state not in UNSPENT_ATTEMPTS)
+    this = {"this_call": claim.call_id, "this_claim": claim.claim_id, "this_number": claim.number}
+    moved = direct.read(_moves(state), {**this, "new_reason": reason, "spent": spent})
+    if moved is None:
+        direct.rollback()
+        return False
+    outcome, attempts_spent = moved[calls.c.outcome], moved[calls.c.attempts_spent]
+    before = counted(CallState.DIALING, None, outcome, attempts_spent - spent)
+    note_change(direct, claim.batch_id, difference(before, counted(state, reason, outcome, attempts_spent)))
+    columns = attempt_columns(answer, recording, moved["now"])
+    if answer.provider_call_id is not None:
+        columns["provider_call_id"] = answer.provider_call_id
+    direct.write(_writes(tuple(columns)), columns | this)
+    if moved["has_listener"] and recording.attempt_state in _OVER:
+        announce_directly(direct, claim, recording.attempt_state, moved["now"])
+    if answer.kind is AnswerKind.ACCEPTED and moved["rejections"]:
+        direct.write(_TAKEN, {"this_batch": claim.batch_id})
+    direct.commit()
+    return True
+
+
+@cache
+def _moves(state: CallState) -> Statement:
+    """dialing → here; what that changes in the tally, whether somebody is to be told, and the ledger's clock."""
+    c, b, now = calls.c, batches.c, clock()
+    columns: dict[str, Any] = {"attempts_spent": c.attempts_spent + bindparam("spent"), "failures": 0}
+    if state is CallState.CLOSED:
+        closed = closing(CloseReason.REACHED, EPOCH)
+        columns |= {**closed, "close_reason": bindparam("new_reason"), "closed_at": now}
+    this = c.call_id == bindparam("this_call"), c.claim_id == bindparam("this_claim")
+    own_batch = b.batch_id == c.batch_id
+    told = (
+        c.attempts_spent,
+        c.outcome,
+        (c.closed_at if state is CallState.CLOSED else now).label("now"),
+        select(b.rejections).where(own_batch).correlate(calls).scalar_subquery().label("rejections"),
+        select(LISTENER).select_from(batches).where(own_batch).correlate(calls).scalar_subquery().label("has_listener"),
+    )
+    return Statement(move([CallState.DIALING], state).where(*this).values(**columns).returning(*told), told)
+
+
+@cache
+def _writes(columns: tuple[str, ...]) -> Statement:
+    this = attempts.c.call_id == bindparam("this_call"), attempts.c.number == bindparam("this_number")
+    return Statement(update(attempts).where(*this).values({name: bindparam(name) for name in columns}))
+
+
+#: A number that was taken ends a row of rejected ones.
+_TAKEN = Statement(
+    update(batches).where(batches.c.batch_id == bindparam("this_batch"), batches.c.rejections > 0).values(rejections=0)
+)
 
 
 def _taken_back(connection: Connection, call: Standing, claim: Claim) -> Standing:
@@ -95,6 +163,16 @@ def _newly_spent(call: Standing, attempt_state: AttemptState) -> int:
 
 
 def _write_attempt(connection: Connection, call: Standing, claim: Claim, answer: Answer, recording: Recording) -> None:
+    columns = attempt_columns(answer, recording, call.now)
+    if answer.provider_call_id is not None:
+        columns |= provider_id_columns(
+            connection, claim.call_id, claim.number, answer.provider_call_id, columns["detail"]
+        )
+    a = attempts.c
+    connection.execute(update(attempts).where(a.call_id == claim.call_id, a.number == claim.number).values(**columns))
+
+
+def attempt_columns(answer: Answer, recording: Recording, now: datetime) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "state": recording.attempt_state.value,
         "http_status": answer.http_status,
@@ -105,18 +183,13 @@ def _write_attempt(connection: Connection, call: Standing, claim: Claim, answer:
         "next_look_at": None,
     }
     if answer.kind not in _NOTHING_PLACED:
-        columns["placed_at"] = call.now
+        columns["placed_at"] = now
     if recording.attempt_state in LIVE:
-        columns["since_at"] = call.now
-        columns["next_look_at"] = call.now + recording.first_look if recording.first_look else call.now
+        columns["since_at"] = now
+        columns["next_look_at"] = now + recording.first_look if recording.first_look else now
     elif recording.attempt_state is not AttemptState.HANDED_OFF:
-        columns["ended_at"] = call.now
-    if answer.provider_call_id is not None:
-        columns |= provider_id_columns(
-            connection, claim.call_id, claim.number, answer.provider_call_id, columns["detail"]
-        )
-    a = attempts.c
-    connection.execute(update(attempts).where(a.call_id == claim.call_id, a.number == claim.number).values(**columns))
+        columns["ended_at"] = now
+    return columns
 
 
 def provider_id_columns(

@@ -21,6 +21,8 @@ from dialer.domain.states import CallState, CloseReason
 from dialer.ledger import sqlite_release
 from dialer.ledger.backend import NEW_CALL_COLUMNS, Marked, NewRows, Portion
 from dialer.ledger.columns import as_text, clock, quarter, texts
+from dialer.ledger.direct import Stack
+from dialer.ledger.sqlite_direct import SqliteDirect
 from dialer.ledger.sqlite_release import CLOCK
 
 BUSY_SECONDS = 10.0
@@ -63,6 +65,7 @@ class Sqlite:
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
         # Threads of this process queue here: SQLite's own waiting is a lottery, and a loser may wait for seconds.
         self._turn = Lock()
+        self.direct = Stack(lambda: SqliteDirect(self.engine, commit_directly, self._turn))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -78,7 +81,7 @@ class Sqlite:
     def insert(self, table: Table) -> Any:
         return sqlite_insert(table)
 
-    def share(self, connection: Connection, batch_id: str) -> None:
+    def share(self, connection: Any, batch_id: str) -> None:
         """Nothing to do: BEGIN IMMEDIATE excludes every other writer."""
 
     def exclude(self, connection: Connection, batch_id: str) -> None:
@@ -140,12 +143,23 @@ def commit(connection: Connection) -> None:
             connection.exec_driver_sql("COMMIT")
             return
         except OperationalError as error:
+            if left == 0 or not is_busy(error.orig):
+                raise
+
+
+def commit_directly(connection: sqlite3.Connection) -> None:
+    """The same on the driver's own connection."""
+    for left in reversed(range(COMMIT_TRIES)):
+        try:
+            connection.execute("COMMIT")
+            return
+        except sqlite3.OperationalError as error:
             if left == 0 or not is_busy(error):
                 raise
 
 
-def is_busy(error: OperationalError) -> bool:
-    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+def is_busy(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def _own(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:

@@ -8,12 +8,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, delete, literal, or_, select, tuple_
 
 from dialer.domain.call import Suppression
 from dialer.domain.states import CallState
 from dialer.ledger.columns import texts, words
-from dialer.ledger.tables import calls, suppressions
+from dialer.ledger.direct import Direct, Statement
+from dialer.ledger.tables import batches, calls, suppressions
 from dialer.ledger.tokens import names_of, tokens_of
 from dialer.ledger.transactions import Transactions, now_of
 from dialer.ledger.upkeep_tables import erasures
@@ -31,6 +32,25 @@ _COLUMNS: Select[Any] = select(
     suppressions.c.reason,
     suppressions.c.until,
     suppressions.c.created_at,
+)
+
+_FOR_IT = suppressions.c.workspace_id.in_([literal(FOR_ALL), batches.c.workspace_id])
+#: Whether a call's number is on the list at all, in force or not: so few are that it is looked up only then.
+IS_LISTED = (
+    select(suppressions.c.phone)
+    .where(suppressions.c.phone.in_([calls.c.phone, bindparam("token", type_=calls.c.phone.type)]), _FOR_IT)
+    .correlate(calls, batches)
+    .exists()
+    .label("is_listed")
+)
+_LISTED = Statement(
+    _COLUMNS.where(
+        suppressions.c.phone.in_([bindparam("phone"), bindparam("token")]),
+        suppressions.c.workspace_id.in_([literal(FOR_ALL), bindparam("workspace_id")]),
+        or_(suppressions.c.until.is_(None), suppressions.c.until > bindparam("now")),
+    )
+    .order_by(suppressions.c.until.is_(None).desc(), suppressions.c.until.desc())
+    .limit(1)
 )
 
 
@@ -103,6 +123,15 @@ class SqlSuppressions:
 
 def strictest(connection: Connection, phone: str, workspace_id: str, now: datetime) -> Suppression | None:
     return in_force(connection, [phone], workspace_id, now).get(phone)
+
+
+def listed(direct: Direct, names: tuple[str, str], workspace_id: str, now: datetime) -> Suppression | None:
+    """`strictest`, for a claim: a number by its two names, itself and its token."""
+    row = direct.read(_LISTED, {"phone": names[0], "token": names[1], "workspace_id": workspace_id, "now": now})
+    if row is None:
+        return None
+    s = suppressions.c
+    return Suppression(names[0], row[s.reason], row[s.workspace_id] or None, row[s.until], row[s.created_at])
 
 
 def in_force(connection: Connection, phones: Sequence[str], workspace_id: str, now: datetime) -> dict[str, Suppression]:

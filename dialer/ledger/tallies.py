@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from dialer.domain.states import CallState, CloseReason, Outcome
 from dialer.ledger.backend import Backend
 from dialer.ledger.columns import word
+from dialer.ledger.direct import Direct, Statement
 from dialer.ledger.tables import IN_FLIGHT, calls, in_flight
 from dialer.ledger.tally_tables import COUNTS, closed_as, ended_with, tallies, tally_deltas
 from dialer.ledger.totals import keep_endings
@@ -66,6 +68,18 @@ def add_delta(connection: Connection, batch_id: str, change: Change, times: int 
     if delta:
         connection.execute(insert(tally_deltas).values(batch_id=batch_id, **delta))
         keep_endings(connection, batch_id, delta)
+
+
+def note_change(direct: Direct, batch_id: str, change: Change) -> None:
+    """What one move of a dispatch has changed."""
+    delta = {name: by for name, by in change.items() if by}
+    if delta:
+        direct.write(_noting(tuple(delta)), {"batch_id": batch_id, **delta})
+
+
+@cache
+def _noting(names: tuple[str, ...]) -> Statement:
+    return Statement(insert(tally_deltas).inline().values({name: bindparam(name) for name in ("batch_id", *names)}))
 
 
 def add_deltas(connection: Connection, change: Change, times: Mapping[str, int]) -> None:

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import ColumnElement, Connection, Engine, not_, select
 
 from dialer.ledger.columns import texts
+from dialer.ledger.direct import Direct, Statement
 from dialer.ledger.tables import PHONE_CHARS, calls, ledger
 from dialer.ledger.upkeep_tables import erasures
 
@@ -31,6 +32,20 @@ def key_of(connection: Connection) -> bytes:
         if key is None:
             raise AssertionError("this ledger has no key for tokens: it was made by no migration")
         known = _keys[connection.engine] = bytes.fromhex(key)
+    return known
+
+
+_KEY = Statement(select(ledger.c.erasure_key))
+
+
+def key_directly(direct: Direct, engine: Engine) -> bytes:
+    """The same, for a claim."""
+    known = _keys.get(engine)
+    if known is None:
+        row = direct.read(_KEY, {})
+        if row is None or row[ledger.c.erasure_key] is None:
+            raise AssertionError("this ledger has no key for tokens: it was made by no migration")
+        known = _keys[engine] = bytes.fromhex(row[ledger.c.erasure_key])
     return known
 
 

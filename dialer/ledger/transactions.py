@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+import psycopg
 from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -13,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from dialer.errors import ConfigInvalid, LedgerUnreachable
 from dialer.ledger.backend import Backend
 from dialer.ledger.columns import clock
+from dialer.ledger.direct import Direct
 from dialer.ledger.ids import IdMaker
 from dialer.ledger.postgresql import PostgreSql
 from dialer.ledger.sqlite import Sqlite
@@ -35,6 +38,19 @@ class Transactions:
         """One transaction. When its commit is not confirmed it raises, and whoever claimed has not claimed."""
         with self._reaching(), self.backend.writing() as connection:
             yield connection
+
+    @contextmanager
+    def direct(self) -> Iterator[Direct]:
+        """A connection of the driver's own; what was begun on it and not committed is rolled back when it raises."""
+        try:
+            with self._reaching(), self.backend.direct.take() as direct:
+                yield direct
+        except (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError) as error:
+            raise self._unreachable(error) from error
+
+    def close(self) -> None:
+        self.backend.direct.close()
+        self.backend.engine.dispose()
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -1,11 +1,10 @@
 """One HTTP/1.1 connection: opened under one limit, one request in one piece, one answer under one deadline.
 
-What is asked and when is `http`'s; what an answer means is `answers`'.
+What is asked and when is `http`'s; where an answer ends is `incoming`'s, what it means `answers`'.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import queue
 import select
@@ -13,12 +12,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from dataclasses import dataclass
 from typing import Any
 
-#: An answer's body may be this long, no more is read.
-BODY_LIMIT = 1024 * 1024
+from dialer.providers.incoming import Incoming, WireAnswer
+
 #: Servers commonly close after 5 s; to be sooner keeps a request from meeting a connection that is just being closed.
 IDLE_SECONDS = 3.0
 
@@ -51,20 +49,6 @@ class Origin:
     tls: Callable[[], ssl.SSLContext] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WireAnswer:
-    """An answer whose status line and headers came whole."""
-
-    status: int
-    headers: HTTPMessage = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
-    #: why there is no body to read, though the server may have sent one
-    unreadable: str = ""
-    #: the connection ended, or the deadline did, inside the body
-    is_broken_off: bool = False
-    keeps_open: bool = False
-
-
 class Connection:
     """A connection that stands. After any exception it must be closed, not used again."""
 
@@ -72,6 +56,8 @@ class Connection:
         self._line = line
         self._process = os.getpid()
         self._idle_since: float | None = None
+        self._watch = select.poll()
+        self._watch.register(line, select.POLLIN)
 
     @classmethod
     def open(cls, origin: Origin, limit: Deadline, addresses: Sequence[Address] | None = None) -> Connection:
@@ -101,9 +87,7 @@ class Connection:
 
     def has_spoken(self) -> bool:
         """The server closed it, or sent what nobody asked for: either way it is of no more use."""
-        watch = select.poll()
-        watch.register(self._line, select.POLLIN)
-        return bool(watch.poll(0))
+        return bool(self._watch.poll(0))
 
     def send(self, request: bytes, deadline: Deadline) -> None:
         rest = memoryview(request)
@@ -112,71 +96,20 @@ class Connection:
             rest = rest[self._line.send(rest) :]
 
     def receive(self, method: str, deadline: Deadline) -> WireAnswer:
-        """Raises OSError or HTTPException until the headers are there; after that a WireAnswer tells what broke."""
-        reader = _Reader(self._line, deadline)
-        response = HTTPResponse(_Incoming(reader), method=method)  # type: ignore[arg-type]
-        response.begin()
-        if reader.has_ended:
-            # The parser takes the end of the connection for the end of the headers.
-            raise HTTPException
-        if encoding := _encoding(response):
-            return WireAnswer(response.status, response.headers, unreadable=f"content-encoding {encoding}")
-        try:
-            body = response.read(BODY_LIMIT + 1)
-        except (OSError, HTTPException, ValueError) as error:
-            return _broken_off(response, "deadline" if isinstance(error, TimeoutError) else "connection")
-        if len(body) > BODY_LIMIT:
-            return WireAnswer(response.status, response.headers, unreadable="longer than 1 MiB")
-        if not response.isclosed():
-            return _broken_off(response, "connection")
-        # An interim answer (103) is taken for the answer; the real one, still to come, must not meet the next request.
-        keeps_open = response.status >= 200 and not response.will_close
-        return WireAnswer(response.status, response.headers, body, keeps_open=keeps_open)
+        """Raises OSError or Unreadable until the headers are there; after that a WireAnswer tells what broke."""
+
+        def some(most: int) -> bytes:
+            # Every single read ends with the deadline, so that drops of bytes cannot stretch it.
+            self._line.settimeout(deadline.left())
+            return self._line.recv(most)
+
+        return Incoming(some).answer(method)
 
     def rest(self, now: float) -> None:
         self._idle_since = now
 
     def close(self) -> None:
         self._line.close()
-
-
-class _Reader(io.RawIOBase):
-    """Reads a socket; every single read ends with the deadline, so that drops of bytes cannot stretch it."""
-
-    def __init__(self, line: socket.socket, deadline: Deadline) -> None:
-        self._line = line
-        self._deadline = deadline
-        self.has_ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._line.settimeout(self._deadline.left())
-        received = self._line.recv_into(buffer)
-        self.has_ended = not received
-        return received
-
-
-@dataclass(frozen=True, slots=True)
-class _Incoming:
-    """The one thing that http.client's parser wants of a socket."""
-
-    reader: _Reader
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self.reader)
-
-
-def _encoding(response: HTTPResponse) -> str:
-    """The encoding that nobody asked for, "" for none."""
-    said = (response.getheader("content-encoding") or "").strip().lower()
-    return "" if said in ("", "identity") else said[:40]
-
-
-def _broken_off(response: HTTPResponse, what: str) -> WireAnswer:
-    why = f"the {what} ended in its middle"
-    return WireAnswer(response.status, response.headers, unreadable=why, is_broken_off=True)
 
 
 def addresses_of(origin: Origin, limit: Deadline) -> list[Address]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
@@ -21,8 +20,9 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 from dialer.domain.address import Network, is_allowed, is_public
 from dialer.ports.courier import Delivery
 from dialer.providers.answers import http_date, retry_after
-from dialer.providers.connection import Address, Connection, Deadline, Origin, WireAnswer, addresses_of
+from dialer.providers.connection import Address, Connection, Deadline, Origin, addresses_of
 from dialer.providers.http import default_tls
+from dialer.providers.incoming import Unreadable, WireAnswer
 
 #: Look-up, connection, request and answer together; the ledger hands a notice out for a minute.
 TOTAL_SECONDS = 15.0
@@ -61,7 +61,7 @@ class WebhookCourier:
             return Delivery(False, str(error))
         except TimeoutError:
             return Delivery(False, f"no answer within {self._seconds:g} s", is_silent=True)
-        except (OSError, UnicodeError, HTTPException) as error:
+        except (OSError, UnicodeError, Unreadable) as error:
             return Delivery(False, f"no answer: {_words(error)}", is_silent=True)
 
     def _exchange(self, target: _Target, request: bytes) -> WireAnswer:
@@ -141,8 +141,8 @@ def _delivery(answer: WireAnswer, at: datetime) -> Delivery:
         return Delivery(True, words)
     if 300 <= answer.status < 400:
         return Delivery(False, f"{words}: redirects are not followed")
-    sent_at = http_date(answer.headers.get("Date")) or at
-    wait = retry_after(answer.headers.get("Retry-After"), sent_at)
+    sent_at = http_date(answer.headers.get("date")) or at
+    wait = retry_after(answer.headers.get("retry-after"), sent_at)
     return Delivery(False, words, is_final=answer.status == HTTPStatus.GONE, retry_after=wait)
 
 

@@ -10,8 +10,8 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +21,8 @@ from dialer.failpoints import reached
 from dialer.lean import without
 from dialer.ports.voice import LastLook
 from dialer.providers.answers import Failure, Reply, classify, http_date, retry_after
-from dialer.providers.connection import Connection, Deadline, Origin, WireAnswer
+from dialer.providers.connection import Connection, Deadline, Origin
+from dialer.providers.incoming import WireAnswer
 
 with without("click", "pygments", "rich"):
     import httpx
@@ -31,9 +32,6 @@ CONNECT_SECONDS = 5.0
 #: Shorter ones are no secrets, and would tear holes into texts.
 _SECRET_LENGTH = 6
 _STANDARD_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "dialer"}
-#: httpx writes each request's address to its log, and a base_url may hold a key: it is given a name that says nothing.
-_NOWHERE = "http://provider"
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.LocalProtocolError)
 
 
 def marks(placement: Placement) -> dict[str, str]:
@@ -85,34 +83,37 @@ class HttpClient:
     ) -> Reply | Failure:
         if self._base is None:
             return Failure(AnswerKind.NOT_SENT, "base_url is no address: expected http://… or https://…", is_fault=True)
-        client = self._client(self._base)
-        look = {"last_look": last_look}
         try:
-            request = client.build_request(method, path, content=content, headers=headers, extensions=look)
+            written = self._written(self._base, method, path, headers, content)
         except (httpx.InvalidURL, ValueError):
             return Failure(AnswerKind.REJECTED, "the request cannot be written")
         try:
-            return self._reply(client.send(request))
+            return self._reply(self._line(self._base).exchange(method, written, last_look))
         except _Withheld:
             return Failure(AnswerKind.WITHHELD, "held back by the last look")
-        except _NEVER_LEFT as error:
+        except _NeverLeft as error:
             return Failure(AnswerKind.NOT_SENT, str(error), is_fault=True)
-        except httpx.TransportError as error:
+        except _Lost as error:
             return Failure(AnswerKind.UNKNOWN, str(error), is_fault=True)
 
-    def _client(self, base: httpx.URL) -> httpx.Client:
-        """This thread's own: a pool shared by threads costs several times the CPU."""
-        client: httpx.Client | None = getattr(self._threads, "client", None)
-        if client is None:
-            client = httpx.Client(
-                base_url=_NOWHERE,
-                headers={**_STANDARD_HEADERS, **self._headers},
-                transport=_Transport(base, self._origin(base), *self._seconds),
-                trust_env=False,
-                follow_redirects=False,
-            )
-            self._threads.client = client
-        return client
+    def _written(self, base: httpx.URL, method: str, path: str, headers: dict[str, str], content: bytes) -> bytes:
+        """Head and body in one piece, ready before the last look."""
+        lines = [method.encode() + b" " + base.raw_path.partition(b"?")[0].rstrip(b"/") + _target(path) + b" HTTP/1.1"]
+        lines.append(b"Host: " + base.netloc)
+        given = {**_STANDARD_HEADERS, **self._headers, **headers}
+        if content:
+            given["Content-Length"] = str(len(content))
+        lines += [f"{name}: {value}".encode("ascii") for name, value in given.items()]
+        if any(b"\r" in line or b"\n" in line for line in lines):
+            raise ValueError("a line break in a header")
+        return b"\r\n".join(lines) + b"\r\n\r\n" + content
+
+    def _line(self, base: httpx.URL) -> _Line:
+        """This thread's own: one shared by threads would cost several times the CPU."""
+        line: _Line | None = getattr(self._threads, "line", None)
+        if line is None:
+            line = self._threads.line = _Line(self._origin(base), *self._seconds)
+        return line
 
     def _origin(self, base: httpx.URL) -> Origin:
         host = base.raw_host.decode("ascii")
@@ -121,56 +122,45 @@ class HttpClient:
         own = self._tls
         return Origin(host, base.port or 443, tls=(lambda: own) if own else default_tls)
 
-    def _reply(self, response: httpx.Response) -> Reply | Failure:
-        answer: WireAnswer = response.extensions["answer"]
+    def _reply(self, answer: WireAnswer) -> Reply | Failure:
         kind = classify(answer.status)
         if answer.is_broken_off and kind in (AnswerKind.ACCEPTED, AnswerKind.UNKNOWN):
             return Failure(AnswerKind.UNKNOWN, f"the answer: {answer.unreadable}", True, answer.status)
-        now = http_date(answer.headers.get("Date")) or datetime.fromtimestamp(time.time(), UTC)
-        wait = retry_after(answer.headers.get("Retry-After"), now)
-        return Reply(answer.status, answer.body, answer.unreadable, wait, self._secrets)
+        return Reply(answer.status, answer.body, answer.unreadable, _wait(answer), self._secrets)
 
 
 class _Withheld(Exception):
     """The last look said no."""
 
 
-class _Transport(httpx.BaseTransport):
+class _NeverLeft(Exception):
+    """Not a byte of the request was sent."""
+
+
+class _Lost(Exception):
+    """It was sent, or a piece of it, and no answer came that can be read."""
+
+
+class _Line:
     """One thread's connection to one provider."""
 
-    def __init__(self, base: httpx.URL, origin: Origin, connect_seconds: float, deadline_seconds: float) -> None:
-        self._base = base
+    def __init__(self, origin: Origin, connect_seconds: float, deadline_seconds: float) -> None:
         self._origin = origin
         self._connect_seconds = connect_seconds
         self._deadline_seconds = deadline_seconds
         self._resting: Connection | None = None
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        written = self._written(request)
+    def exchange(self, method: str, written: bytes, last_look: LastLook | None) -> WireAnswer:
         connection = self._standing()
         try:
-            self._look(connection, request.extensions["last_look"])
-            answer = self._exchange(connection, request.method, written)
+            self._look(connection, last_look)
+            answer = self._exchange(connection, method, written)
         except BaseException:
             # Whatever is half done on it must not meet the next request.
             connection.close()
             raise
         self._put_away(connection, answer)
-        # httpx is given neither body nor headers: it would unpack, follow and remember.
-        return httpx.Response(answer.status, extensions={"answer": answer})
-
-    def close(self) -> None:
-        if self._resting:
-            self._resting.close()
-
-    def _written(self, request: httpx.Request) -> bytes:
-        """Head and body in one piece, ready before the last look."""
-        target = self._base.raw_path.partition(b"?")[0].rstrip(b"/") + request.url.raw_path
-        lines = [b"%s %s HTTP/1.1" % (request.method.encode(), target), b"Host: " + self._base.netloc]
-        lines += [name + b": " + value for name, value in request.headers.raw if name.lower() != b"host"]
-        if any(b"\r" in line or b"\n" in line for line in lines):
-            raise httpx.LocalProtocolError("a line break in a header")
-        return b"\r\n".join(lines) + b"\r\n\r\n" + request.read()
+        return answer
 
     def _standing(self) -> Connection:
         resting, self._resting = self._resting, None
@@ -181,15 +171,15 @@ class _Transport(httpx.BaseTransport):
         try:
             return Connection.open(self._origin, Deadline(self._connect_seconds, time.monotonic))
         except TimeoutError:
-            raise httpx.ConnectTimeout(f"not connected within {self._connect_seconds:g} s") from None
+            raise _NeverLeft(f"not connected within {self._connect_seconds:g} s") from None
         except (OSError, UnicodeError) as error:
-            raise httpx.ConnectError(f"not connected: {_words(error)}") from None
+            raise _NeverLeft(f"not connected: {_words(error)}") from None
 
     def _look(self, connection: Connection, last_look: LastLook | None) -> None:
         if last_look is not None and not last_look():
             raise _Withheld
         if connection.is_used and connection.has_spoken():
-            raise httpx.ConnectError("the server closed the connection before anything was sent")
+            raise _NeverLeft("the server closed the connection before anything was sent")
 
     def _exchange(self, connection: Connection, method: str, written: bytes) -> WireAnswer:
         deadline = Deadline(self._deadline_seconds, time.monotonic)
@@ -198,9 +188,9 @@ class _Transport(httpx.BaseTransport):
             reached("request.sent")
             return connection.receive(method, deadline)
         except TimeoutError:
-            raise httpx.ReadTimeout(f"no answer within {self._deadline_seconds:g} s") from None
+            raise _Lost(f"no answer within {self._deadline_seconds:g} s") from None
         except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
-            raise httpx.ReadError(f"no readable answer: {_words(error)}") from None
+            raise _Lost(f"no readable answer: {_words(error)}") from None
 
     def _put_away(self, connection: Connection, answer: WireAnswer) -> None:
         if answer.keeps_open:
@@ -208,6 +198,21 @@ class _Transport(httpx.BaseTransport):
             self._resting = connection
         else:
             connection.close()
+
+
+def _wait(answer: WireAnswer) -> timedelta | None:
+    """Retry-After, seen from the server's own clock."""
+    said = answer.headers.get("retry-after")
+    if said is None:
+        return None
+    now = http_date(answer.headers.get("date")) or datetime.fromtimestamp(time.time(), UTC)
+    return retry_after(said, now)
+
+
+@lru_cache(maxsize=256)
+def _target(path: str) -> bytes:
+    """As httpx writes it, whatever is in it."""
+    return httpx.URL(path).raw_path
 
 
 def _base(base_url: str) -> httpx.URL | None:

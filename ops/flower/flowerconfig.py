@@ -16,6 +16,9 @@ from dialer.errors import ConfigInvalid, DialerError
 from dialer.saying import say
 from workers.celery_app import app
 
+# Flower takes no messages, and knows how long a lane is only by a transport of Celery's own.
+app.conf.broker_transport = None
+
 
 def _refuse(why, code):
     say(f"flower: {why}")

@@ -93,7 +93,8 @@ def test_a_wrong_configuration_is_one_line_and_exit_code_2(command: list[str], t
 
 def test_a_pool_of_processes_is_refused(tmp_path: Path, sqlite_url: str, redis_url: str) -> None:
     configure(tmp_path, sqlite_url, redis_url)
-    done = run([*WORKER, "--pool", "processes"], tmp_path)
+    bare = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"]
+    done = run([*bare, "--pool", "processes"], tmp_path)
     assert done.returncode == 2
     assert "expected threads" in done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -14,7 +15,6 @@ from dialer.domain.states import Lane
 from dialer.ledger import migrate, schema_status
 from tests.servers import PostgresServer
 from tests.system.site import AGENT, WORKSPACE, Site, numbers
-from workers import programs
 from workers.children import Child
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,9 @@ class MixedSite(Site):
         migrate(self._url)
 
     def hire_old(self, name: str) -> Child:
-        command = programs.worker(name, 8, tuple(Lane))
+        queues = ",".join(lane.queue for lane in Lane)
+        celery = [sys.executable, "-m", "celery", "-A", "workers.celery_app", "worker"]
+        command = [*celery, "-Q", queues, "-c", "8", "-n", f"{name}@%h"]
         return self._start(self.workers, name, ["/bin/sh", "-c", IN_OLD_HOUSE, "sh", str(self._old_house), *command])
 
     def dialed_by(self, batch_id: str) -> set[str]:

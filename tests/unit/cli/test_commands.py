@@ -426,8 +426,5 @@ def test_processes_are_become_not_imported(shell: Shell) -> None:
         [*python, "workers.scheduler"],
         [*python, "dialer.simulator", "--port", "0", "--scenario", "s.json"],
     ]
-    assert " ".join(shell.became[4][2:]) == (
-        "celery -A workers.celery_app worker --pool threads -Q dialer.test,dialer.low --concurrency 2"
-        " --without-gossip --without-mingle -n w1@%h"
-    )
+    assert " ".join(shell.became[4][2:]) == "workers.work -Q dialer.test,dialer.low -c 2 -n w1@%h"
     assert "dialer.test,dialer.high,dialer.normal,dialer.low" in shell.became[5]
