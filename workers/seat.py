@@ -44,7 +44,7 @@ class Seat:
         self._telling = Telling(desk, courier) if courier else None
         self._running = 0
         self._lock = Lock()
-        #: by the monotonic clock; None = not yet
+        #: by the clock that counts suspend; None = not yet
         self._beaten_at: float | None = None
         self._beating = Lock()
         self._heartbeat = Aside("heartbeat", self._beat, desk.rules.timing.heartbeat.total_seconds())

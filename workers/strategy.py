@@ -21,19 +21,30 @@ _logger = get_logger(__name__)
 class Held:
     """A message that this worker holds, until its call is dispatched."""
 
-    __slots__ = ("__weakref__", "_ack", "args", "hostname", "id", "name", "time_start")
+    __slots__ = ("__weakref__", "_ack", "args", "eventer", "hostname", "id", "task", "time_start")
 
-    def __init__(self, message: Any, ack: Callable[..., Any], name: str, hostname: str) -> None:
-        self.id: str = message.headers["id"]
-        self.name, self.hostname = name, hostname
+    def __init__(self, message: Any, ack: Callable[..., Any], task: Any, consumer: Any) -> None:
+        self.id = str(message.headers.get("id"))
+        self.task, self.hostname = task, consumer.hostname
+        #: Celery puts that of each new connection here: what is under way outlasts the one that it came by.
+        self.eventer = consumer.event_dispatcher
         self.args = arguments(message)
         self.time_start: float | None = None
         self._ack = ack
+
+    @property
+    def name(self) -> str:
+        return str(self.task.name)
 
     def info(self, safe: bool = False) -> dict[str, Any]:
         """As `celery inspect` shows it."""
         told = {"id": self.id, "name": self.name, "type": self.name, "hostname": self.hostname}
         return {**told, "args": self.args, "kwargs": {}, "time_start": self.time_start, "acknowledged": False}
+
+    def tell(self, kind: str, **facts: Any) -> None:
+        """Whoever watches, if anybody does."""
+        if self.eventer and self.eventer.enabled and self.task.send_events:
+            self.eventer.send(kind, uuid=self.id, **facts)
 
     def acknowledge(self, connection_errors: tuple[type[BaseException], ...]) -> None:
         self._ack(_logger, connection_errors)
@@ -41,18 +52,12 @@ class Held:
 
 def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
     """Celery's `task.Strategy`: asked once for each connection, what it returns is given every message."""
-    name, hostname, pool, errors = task.name, consumer.hostname, consumer.pool, consumer.connection_errors
-    events = consumer.event_dispatcher
-    run = task.run
-
-    def tell(kind: str, held: Held, **facts: Any) -> None:
-        if events and events.enabled and task.send_events:
-            events.send(kind, uuid=held.id, **facts)
+    name, pool, errors, run = task.name, consumer.pool, consumer.connection_errors, task.run
 
     def work(held: Held) -> None:
         held.time_start = time.time()  # noqa: TID251 - for people, and on Celery's own clock
         state.active_requests.add(held)
-        tell("task-started", held)
+        held.tell("task-started")
         try:
             run(*held.args)
         finally:
@@ -60,11 +65,11 @@ def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
             state.total_count[name] += 1
             state.all_total_count[0] += 1
             held.acknowledge(errors)
-            tell("task-succeeded", held, result="None", runtime=time.time() - held.time_start)  # noqa: TID251
+            held.tell("task-succeeded", result="None", runtime=time.time() - held.time_start)  # noqa: TID251
 
     def receive(message: Any, _: Any, ack: Callable[..., Any], __: Any, callbacks: Iterable[Any]) -> None:
-        held = Held(message, ack, name, hostname)
-        tell("task-received", held, name=name, args=repr(held.args), kwargs="{}", root_id=held.id)
+        held = Held(message, ack, task, consumer)
+        held.tell("task-received", name=name, args=repr(held.args), kwargs="{}", root_id=held.id)
         state.task_reserved(held)
         for callback in callbacks or ():
             callback(held)
@@ -77,9 +82,9 @@ def arguments(message: Any) -> tuple[str, int]:
     """InvalidTaskError for what no scheduler of ours pushed."""
     try:
         (call_id, push_seq), *_ = json.loads(message.body)
+        return str(call_id), int(push_seq)
     except (TypeError, ValueError) as error:
         raise InvalidTaskError(f"expected a call id and a push sequence: {error}") from None
-    return str(call_id), int(push_seq)
 
 
 def _done(result: object) -> None:
