@@ -118,10 +118,10 @@ def test_a_message_is_acknowledged_even_where_its_task_raises(app: Celery) -> No
 def test_what_is_under_way_outlasts_a_lost_connection_to_redis(app: Celery) -> None:
     """Celery's own step: on a reconnect it hands each message that is held the new connection's dispatcher."""
     consumer, acks = a_consumer(app), list[str]()
-    step = Events(consumer, task_events=True)  # type: ignore[no-untyped-call]
-    step.start(consumer)  # type: ignore[no-untyped-call]
+    step = Events(consumer, task_events=True)
+    step.start(consumer)
     first = consumer.event_dispatcher
-    received(app, consumer, lambda *_: step.start(consumer), acks)  # type: ignore[no-untyped-call]
+    received(app, consumer, lambda *_: step.start(consumer), acks)
     [held] = state.reserved_requests
     assert held.eventer is first
     consumer.pool.work()
