@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from dialer.ledger import SqlLedger, open_ledger
 from workers import health, programs
 from workers.embedded_redis import EmbeddedRedis, free_port, recorded, running_url
 
@@ -20,6 +22,8 @@ SCHEDULER = programs.scheduler()
 WORKER = programs.worker("lone", 2)
 SERVING = programs.serving()
 ALL, NAMES = [SCHEDULER, WORKER, SERVING], ["scheduler", "worker", "serve"]
+
+DEAD_AFTER = timedelta(seconds=10)
 
 TOML = """
 database_url = "{ledger}"
@@ -153,6 +157,37 @@ def test_the_demo_accounts_for_every_number(tmp_path: Path) -> None:
     assert report["simulator"]["doubled"] == 0
     assert [batch["open"] for batch in report["batches"]] == [0, 0, 0, 0]
     assert sum(batch["numbers"] for batch in report["batches"]) == 19
+
+
+def test_several_workers_under_one_command_are_kept_alive_and_end_together(
+    tmp_path: Path, sqlite_url: str, redis_url: str
+) -> None:
+    configure(tmp_path, sqlite_url, redis_url)
+    ledger = open_ledger(sqlite_url)
+    process = start(programs.worker("crowd", 2, processes=2), tmp_path)
+    try:
+        first = names_of(ledger, {"crowd-1", "crowd-2"})
+        os.kill(int(first["crowd-1"].rpartition("/")[2]), signal.SIGKILL)
+        second = names_of(ledger, {"crowd-1", "crowd-2"}, besides=first["crowd-1"])
+        assert second["crowd-2"] == first["crowd-2"]  # a neighbour's death is nothing to it
+    finally:
+        end([process])
+    assert process.returncode == 0
+    alive = {row.worker for row in ledger.workers.all(DEAD_AFTER) if row.is_alive}
+    assert alive <= {first["crowd-1"]}  # which was killed, and could say nothing
+    ledger.close()
+
+
+def names_of(ledger: SqlLedger, nodes: set[str], besides: str | None = None) -> dict[str, str]:
+    """By node, the workers that the ledger has heard of, once all of these are there."""
+    give_up_at = time.monotonic() + 30
+    while True:
+        rows = [row.worker for row in ledger.workers.all(DEAD_AFTER) if row.is_alive and row.worker != besides]
+        alive = {worker.partition("@")[0]: worker for worker in rows}
+        if alive.keys() == nodes:
+            return alive
+        assert time.monotonic() < give_up_at, alive
+        time.sleep(0.05)
 
 
 def start(command: list[str], home: Path) -> subprocess.Popen[bytes]:
