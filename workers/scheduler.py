@@ -51,7 +51,7 @@ class Scheduler:
         self.holder = f"{this_host()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         self._desk = desk
         self._stopped = stopped
-        self._memory = ReleaseMemory()
+        self._memory, self._tests = ReleaseMemory(), ReleaseMemory()
         self._term: int | None = None
         self._renew_at = self._clean_at = desk.clock.boottime()
         self._failures = 0
@@ -59,6 +59,7 @@ class Scheduler:
         self._house, self._others = alerting.house_watch(), alerting.scheduler_watch()
         self._asides = [
             Aside("ask", self._leading(self._asking.once), 0.5),
+            Aside("tests", self._release_tests, 0.0),
             Aside("relay", self._leading(lambda: lines.relayed(rounds.relay_outbox(desk))), 1.0),
             Aside("inbox", self._leading(lambda: lines.heeded(rounds.settle_inbox(desk))), 0.5),
             Aside("notices", self._leading(lambda: lines.handed_out(rounds.hand_out_notices(desk))), 0.5),
@@ -85,6 +86,18 @@ class Scheduler:
             aside.wait(LAST_WORDS_SECONDS / len(self._asides))
         self._resign()
         log().info("scheduler.stopped", holder=self.holder)
+
+    def _release_tests(self) -> None:
+        """On a thread of its own: the tick that is under way may have a million other calls to look at."""
+        if self._term is None:
+            self._stopped.wait(TICK_SECONDS)
+            return
+        try:
+            if self._desk.signals.await_wake(TICK_SECONDS, is_test=True):
+                lines.ticked(rounds.release_tests(self._desk, self._tests))
+        except Outage:
+            self._stopped.wait(OUTAGE_SECONDS)
+            raise
 
     def _watch(self) -> None:
         """Whether any scheduler ticks, those that stand by look, too."""

@@ -15,7 +15,7 @@ from dialer.domain.call import Claim
 from dialer.domain.placement import Account
 from dialer.domain.states import Lane
 from dialer.domain.zones import EPOCH
-from dialer.ports.coordination import Armed, Grant, Refusal
+from dialer.ports.coordination import Armed, Bunched, Grant, Refusal
 
 SECOND = 1_000_000
 #: How long a ledger restored from a backup may lie in the past before its forgotten attempts could be dialed again.
@@ -47,24 +47,25 @@ class RedisAdmission:
             return Grant(micros / SECOND, at=EPOCH + timedelta(microseconds=int(at)), epoch=epoch)
         return Refusal(why=verdict, retry_in=micros / SECOND)
 
-    def arm(self, claim: Claim) -> Armed:
+    def arm(self, claim: Claim, most: int = 0) -> Armed | Bunched:
         name, account = claim.terms.name, claim.terms.account
-        verdict = self._server.run(
+        verdict, *micros = self._server.run(
             "arm",
-            (keys.EPOCH, keys.SIGNALS, keys.permits(account), keys.witness(claim.call_id)),
+            (keys.EPOCH, keys.SIGNALS, keys.permits(account), keys.witness(claim.call_id), keys.armed(account)),
             (
                 claim.reference,
                 claim.number,
                 claim.claim_id,
                 WITNESS_SECONDS,
                 claim.epoch,
+                most,
                 "all",
                 f"w:{name.workspace_id}",
                 f"a:{account}",
                 f"b:{claim.batch_id}",
             ),
         )
-        return Armed(verdict)
+        return Bunched(micros[0] / SECOND) if micros else Armed(verdict)
 
     def free(self, account: str, reference: str) -> None:
         with self._server.talking() as talk:

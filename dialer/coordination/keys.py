@@ -6,10 +6,12 @@ dlr:signals            hash, `b:<batch>` `w:<workspace>` `a:<account>` `all` -> 
 dlr:permits:<account>  sorted set, reference -> start instant in microseconds: the channels in use
 dlr:pace:<account>     the next free start instant in microseconds
 dlr:starts:<account>   sorted set, the start instants of the last and the coming second
+dlr:armed:<account>    sorted set, claim id -> the instant it was armed, of the last second
 dlr:witness:<call id>  `number:claim id` of the highest armed attempt, for a day
 dlr:ticked:<ledger id> the last good tick of that ledger, by its own clock, ISO 8601: how far it had come
 dlr:requests:<key id>  until when the requests of this API key are spaced out, in microseconds; gone when that is over
 dlr:wake               list of one element at most: the leader has something to do
+dlr:wake:test          the same for a test call, which waits for no tick
 
 Celery's own keys (the lanes' queues, the unacked store) carry the same prefix, set as its global_keyprefix.
 """
@@ -21,6 +23,7 @@ EPOCH = f"{PREFIX}epoch"
 DEBT = f"{PREFIX}debt"
 SIGNALS = f"{PREFIX}signals"
 WAKE = f"{PREFIX}wake"
+WAKE_TEST = f"{PREFIX}wake:test"
 
 
 def permits(account: str) -> str:
@@ -33,6 +36,10 @@ def pace(account: str) -> str:
 
 def starts(account: str) -> str:
     return f"{PREFIX}starts:{account}"
+
+
+def armed(account: str) -> str:
+    return f"{PREFIX}armed:{account}"
 
 
 def witness(call_id: str) -> str:

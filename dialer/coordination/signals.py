@@ -42,8 +42,8 @@ class RedisSignals:
         except ValueError:  # not our words: as good as none
             return None
 
-    def wake(self) -> None:
-        self._server.run("wake", (keys.WAKE,))
+    def wake(self, *, is_test: bool = False) -> None:
+        self._server.run("wake", (keys.WAKE, keys.WAKE_TEST) if is_test else (keys.WAKE,))
 
-    def await_wake(self, seconds: float) -> bool:
-        return self._server.pop(keys.WAKE, seconds)
+    def await_wake(self, seconds: float, *, is_test: bool = False) -> bool:
+        return self._server.pop(keys.WAKE_TEST if is_test else keys.WAKE, seconds)

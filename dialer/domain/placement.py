@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,6 +35,11 @@ class Account:
     def test_headroom(self) -> int:
         """Channels kept free for test calls: one, where there are two or more."""
         return 1 if self.channels >= 2 else 0
+
+    @property
+    def most_in_a_second(self) -> int:
+        """Requests that may leave within one: a provider is promised 1.05 C + 2 arrivals, and one may travel longer."""
+        return math.floor(1.05 * self.calls_per_second) + 1
 
 
 @dataclass(frozen=True, slots=True)

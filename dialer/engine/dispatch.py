@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from dialer.domain.call import Claim, NotClaimed, Ticket
 from dialer.domain.gate import Close, Defer, verdict
 from dialer.domain.placement import Account, Answer, AnswerKind, Placement
-from dialer.domain.states import CallState
+from dialer.domain.states import CallState, Lane
 from dialer.engine.guards import heed, set_aside
 from dialer.engine.look import Look, placement_of
 from dialer.engine.recording import recording_of
@@ -23,7 +23,8 @@ from dialer.engine.settle import release_channel
 from dialer.engine.unforeseen import BACKOFF, MOST_FAILURES, OUTAGES, broken, unforeseen
 from dialer.errors import LedgerUnreachable, RedisUnreachable
 from dialer.failpoints import reached
-from dialer.ports import Armed, Grant, Refusal, Switchboard, VoiceProvider
+from dialer.ports import Armed, Bunched, Grant, Refusal, Switchboard, VoiceProvider
+from dialer.ports.coordination import PACE
 from dialer.ports.ledger import Recording
 
 T = TypeVar("T")
@@ -35,6 +36,12 @@ MOST_SKEW_SECONDS = 2.0
 _SKEW_BACKOFF = timedelta(seconds=10)
 _PREPARE_BACKOFF = timedelta(seconds=30)
 _UNCONFIGURED_BACKOFF = timedelta(minutes=1)
+_TOO_LATE = "too late: the window closed, or this worker was frozen"
+#: So long a call keeps its slot while its account's next second is full. Handed back it would go round by the
+#: scheduler, and its account lose starts meanwhile.
+PACE_PATIENCE_SECONDS = 2.0
+#: Between two questions, so that those who wait don't all ask for each start: grants reach further ahead than this.
+PACE_LOOK_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +101,7 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
     account, provider = desk.accounts.get(ticket.account), desk.providers.get(ticket.account)
     if account is None or provider is None:
         return _hand_back(desk, ticket, _UNCONFIGURED_BACKOFF, f"account {ticket.account!r} is not configured here")
-    asked_at = desk.clock.boottime()
-    entry = _permit(desk, ticket, account)
+    entry, asked_at = _entry(desk, ticket, account)
     if isinstance(entry, Refusal):
         return _hand_back(desk, ticket, _later(entry), entry.why)
     reached("dispatch.permitted")
@@ -105,6 +111,20 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
     desk.clock.sleep(entry.start_in)
     reached("dispatch.slept")
     return _claim(desk, replace(ticket, epoch=entry.epoch), account, provider, me)
+
+
+def _entry(desk: Switchboard, ticket: Ticket, account: Account) -> tuple[Grant | Refusal, float]:
+    """And when it was asked for."""
+    give_up_at = desk.clock.boottime() + PACE_PATIENCE_SECONDS
+    while True:
+        asked_at = desk.clock.boottime()
+        entry = _permit(desk, ticket, account)
+        if isinstance(entry, Grant) or entry.why != PACE:
+            return entry, asked_at
+        wait = max(entry.retry_in, PACE_LOOK_SECONDS)
+        if asked_at + wait > give_up_at:
+            return entry, asked_at
+        desk.clock.sleep(wait)
 
 
 def _permit(desk: Switchboard, ticket: Ticket, account: Account) -> Grant | Refusal:
@@ -244,13 +264,18 @@ def _place(
 def arm(desk: Switchboard, claim: Claim, start_by: float) -> str:
     """GO, or why not. The clock counts suspend, and is read last: a thawed worker must not send."""
     reached("dispatch.connected")
+    # A test call is counted and never held up: it took the start of another.
+    most = 0 if claim.lane is Lane.TEST else desk.accounts[claim.terms.account].most_in_a_second
     try:
-        verdict = desk.admission.arm(claim)
+        while isinstance(verdict := desk.admission.arm(claim, most), Bunched):
+            if desk.clock.boottime() >= start_by:
+                return _TOO_LATE
+            desk.clock.sleep(verdict.retry_in)
     except RedisUnreachable as error:
         return str(error)
     reached("dispatch.armed")
     if verdict is Armed.GO and desk.clock.boottime() >= start_by:
-        return "too late: the window closed, or this worker was frozen"
+        return _TOO_LATE
     return verdict.value
 
 

@@ -237,7 +237,7 @@ def load_test_call(desk: Switchboard, spec: TestCallSpec, batch_id: str | None =
     wanted = replace(call, lane=Lane.TEST, max_retries=0, is_suppressed=is_suppressed)
     loaded = desk.ledger.loads.test_call(name, merge, wanted, span_finder(desk.rules), batch_id)
     reached("test_call.loaded")
-    wake(desk)
+    wake(desk, is_test=True)
     return loaded
 
 

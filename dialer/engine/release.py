@@ -6,7 +6,7 @@ What is pushed is committed first, so a lost message is found by rescue. A tick 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, repeat, zip_longest
@@ -44,9 +44,11 @@ class ReleaseMemory:
             self.served = {batch: turn for batch, turn in self.served.items() if turn > self.turn - 5_000}
 
 
-def release(desk: Switchboard, memory: ReleaseMemory, failed: list[Unforeseen]) -> list[Queued]:
-    """Fill every account's look-ahead; returns what was pushed."""
-    rooms = _rooms(desk, failed)
+def release(
+    desk: Switchboard, memory: ReleaseMemory, failed: list[Unforeseen], lanes: Iterable[Lane] = Lane
+) -> list[Queued]:
+    """Fill every account's look-ahead, from these lanes; returns what was pushed."""
+    rooms = _rooms(desk, failed, frozenset(lanes))
     turns = _choose(desk, rooms, memory) if rooms else []
     if not turns:
         return []
@@ -58,7 +60,7 @@ def release(desk: Switchboard, memory: ReleaseMemory, failed: list[Unforeseen]) 
     return queued
 
 
-def _rooms(desk: Switchboard, failed: list[Unforeseen]) -> dict[str, Rooms]:
+def _rooms(desk: Switchboard, failed: list[Unforeseen], lanes: Container[Lane]) -> dict[str, Rooms]:
     """Of every account that has any."""
     states = {state.name: state for state in desk.ledger.accounts.all()}
     loads = desk.ledger.release.load_of(list(desk.accounts))
@@ -66,15 +68,18 @@ def _rooms(desk: Switchboard, failed: list[Unforeseen]) -> dict[str, Rooms]:
     rooms = {}
     for name, account in desk.accounts.items():
         if (state := states.get(name)) is not None:
-            of = partial(_rooms_of, desk, account, state, loads[name])
+            of = partial(_rooms_of, desk, account, state, loads[name], lanes)
             rooms[name] = attempted(of, none, failed, f"releasing calls of account {name}")
     return {name: of for name, of in rooms.items() if max(of.values(), default=0) > 0}
 
 
-def _rooms_of(desk: Switchboard, account: Account, state: AccountState, load: AccountLoad) -> Rooms:
+def _rooms_of(
+    desk: Switchboard, account: Account, state: AccountState, load: AccountLoad, lanes: Container[Lane]
+) -> Rooms:
     able = desk.providers[account.name].capabilities
     can_be_read = able.has_balance or able.can_find
-    return {lane: room_for(account, state, load, lane, can_be_read=can_be_read) for lane in Lane}
+    of = partial(room_for, account, state, load, can_be_read=can_be_read)
+    return {lane: of(lane) if lane in lanes else 0 for lane in Lane}
 
 
 def room_for(account: Account, state: AccountState, load: AccountLoad, lane: Lane, *, can_be_read: bool = False) -> int:

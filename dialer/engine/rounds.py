@@ -8,6 +8,7 @@ from functools import partial
 
 from dialer.domain.batch import Batch
 from dialer.domain.client import ANSWERS_KEPT
+from dialer.domain.states import Lane
 from dialer.engine import rescue
 from dialer.engine.balances import read_balances as _read_balances
 from dialer.engine.inbox import REMEMBERED, Heeded
@@ -34,6 +35,7 @@ __all__ = [
     "rebuild",
     "recount",
     "relay_outbox",
+    "release_tests",
     "settle_inbox",
     "tick",
 ]
@@ -88,6 +90,16 @@ def tick(desk: Switchboard, memory: ReleaseMemory) -> TickReport:
         doubt=doubt,
         failed=tuple(failed),
     )
+
+
+def release_tests(desk: Switchboard, memory: ReleaseMemory) -> TickReport:
+    """Between two ticks, at once, beside one that is under way: a person waits for each of these."""
+    if (doubt := desk.ledger.trust.doubt()) is not None or not desk.signals.epoch_stands():
+        return TickReport(doubt=doubt)  # the next tick says what is to be done
+    failed: list[Unforeseen] = []
+    urgent = partial(release, desk, memory, failed, (Lane.TEST,))
+    pushed = attempted(lambda: len(urgent()), 0, failed, "the release of test calls")
+    return TickReport(pushed=pushed, failed=tuple(failed))
 
 
 def rebuild(desk: Switchboard) -> int:

@@ -9,10 +9,10 @@ from dialer.ports import Signal, Switchboard
 from dialer.ports.ledger import Hold
 
 
-def wake(desk: Switchboard) -> tuple[str, ...]:
+def wake(desk: Switchboard, *, is_test: bool = False) -> tuple[str, ...]:
     """Wake the scheduler; without Redis what was done stands all the same, and a warning says so."""
     try:
-        desk.signals.wake()
+        desk.signals.wake(is_test=is_test)
     except RedisUnreachable as error:
         return (f"{error} (what was asked is in the ledger)",)
     return ()

@@ -4,6 +4,7 @@ here."""
 from dialer.ports.coordination import (
     Admission,
     Armed,
+    Bunched,
     CallQueue,
     Grant,
     Refusal,
@@ -19,6 +20,7 @@ from dialer.ports.voice import VoiceProvider
 __all__ = [
     "Admission",
     "Armed",
+    "Bunched",
     "CallQueue",
     "Clock",
     "Grant",

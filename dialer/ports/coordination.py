@@ -28,6 +28,10 @@ class Grant:
     epoch: str = field(default="", compare=False)
 
 
+#: why a Refusal: the coming second is full
+PACE = "pace"
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """No permit now; ask again in `retry_in` seconds. `why`: no channel | pace | stale."""
@@ -50,6 +54,13 @@ class Armed(StrEnum):
     UNPERMITTED = "unpermitted"
 
 
+@dataclass(frozen=True, slots=True)
+class Bunched:
+    """Not now: as many of its account as a second may see have just left. Ask again in `retry_in` seconds."""
+
+    retry_in: float
+
+
 class Admission(Protocol):
     """Pace and channels of provider accounts, shared by every worker on every host."""
 
@@ -57,8 +68,11 @@ class Admission(Protocol):
         """Ask for a channel and a start instant; idempotent per reference (asking again charges nothing)."""
         ...
 
-    def arm(self, claim: Claim) -> Armed:
-        """Epoch, signals, witness and permit in one step, right before the request; records the witness on GO."""
+    def arm(self, claim: Claim, most: int = 0) -> Armed | Bunched:
+        """Epoch, signals, witness and permit in one step, right before the request; records the witness on GO.
+
+        `most`: so many of its account at most are told GO within a second; 0 = any.
+        """
         ...
 
     def free(self, account: str, reference: str) -> None:
@@ -126,12 +140,12 @@ class Signals(Protocol):
         """The latest tick that was remembered of this ledger; None = this Redis never saw one."""
         ...
 
-    def wake(self) -> None:
-        """Wake the leader (one element at most)."""
+    def wake(self, *, is_test: bool = False) -> None:
+        """Wake the leader (one element at most); for a test call also whoever awaits only these."""
         ...
 
-    def await_wake(self, seconds: float) -> bool:
-        """Leader only: sleep until woken or the time is over."""
+    def await_wake(self, seconds: float, *, is_test: bool = False) -> bool:
+        """Leader only: sleep until woken, or for a test call woken, or the time is over."""
         ...
 
 

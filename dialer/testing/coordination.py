@@ -16,7 +16,7 @@ from dialer.domain.call import Claim, Queued
 from dialer.domain.placement import Account
 from dialer.domain.states import Lane
 from dialer.errors import RedisUnreachable
-from dialer.ports.coordination import Armed, Grant, Refusal, Signal
+from dialer.ports.coordination import Armed, Bunched, Grant, Refusal, Signal
 
 SECOND = 1_000_000
 WITNESS_MICROS = 86_400 * SECOND
@@ -52,6 +52,8 @@ class FakeLine:
 
     permits: dict[str, int] = field(default_factory=dict)
     starts: list[int] = field(default_factory=list)
+    #: by claim
+    armed: dict[str, int] = field(default_factory=dict)
     pace: int = 0
 
     def has_room(self, now: int, per_second: int) -> bool:
@@ -80,7 +82,7 @@ class FakeRedis:
         self.witnesses: dict[str, tuple[int, str, int]] = {}
         self.lanes: dict[Lane, deque[Queued]] = {lane: deque() for lane in Lane}
         self.notices: deque[str] = deque()
-        self.is_woken = False
+        self.is_woken = self.is_woken_for_a_test = False
         self.ticks: dict[str, datetime] = {}
 
     def restart(self, empty: bool) -> None:
@@ -123,7 +125,7 @@ class FakeAdmission:
                 return Refusal("no channel", 1.0)
             return self._start(line, account.calls_per_second, lane is Lane.TEST, reference, now)
 
-    def arm(self, claim: Claim) -> Armed:
+    def arm(self, claim: Claim, most: int = 0) -> Armed | Bunched:
         with self._redis.reach():
             if not self._redis.epoch_stands() or claim.epoch not in ("", self._redis.epoch):
                 return Armed.STALE
@@ -131,7 +133,17 @@ class FakeAdmission:
                 return Armed.HALT
             if claim.reference not in self._redis.line(claim.terms.account).permits:
                 return Armed.UNPERMITTED
-            return self._witness(claim, self._redis.clock.micros())
+            now = self._redis.clock.micros()
+            if self._is_witnessed(claim, now):
+                return Armed.WITNESSED
+            armed = self._redis.line(claim.terms.account).armed
+            for one in [one for one, at in armed.items() if not now - SECOND < at <= now]:
+                del armed[one]
+            if most and claim.claim_id not in armed and len(armed) >= most:
+                return Bunched((sorted(armed.values())[len(armed) - most] + SECOND - now) / SECOND)
+            self._redis.witnesses[claim.call_id] = (claim.number, claim.claim_id, now + WITNESS_MICROS)
+            armed[claim.claim_id] = now
+            return Armed.GO
 
     def free(self, account: str, reference: str) -> None:
         with self._redis.reach():
@@ -176,12 +188,9 @@ class FakeAdmission:
         )
         return any(self._redis.signals.get(key, ("go", 0))[0] != "go" for key in keys)
 
-    def _witness(self, claim: Claim, now: int) -> Armed:
+    def _is_witnessed(self, claim: Claim, now: int) -> bool:
         number, claim_id, until = self._redis.witnesses.get(claim.call_id, (0, "", 0))
-        if now < until and number >= claim.number and (number, claim_id) != (claim.number, claim.claim_id):
-            return Armed.WITNESSED
-        self._redis.witnesses[claim.call_id] = (claim.number, claim.claim_id, now + WITNESS_MICROS)
-        return Armed.GO
+        return now < until and number >= claim.number and (number, claim_id) != (claim.number, claim.claim_id)
 
 
 class FakeSignals:
@@ -227,13 +236,16 @@ class FakeSignals:
         with self._redis.reach():
             return self._redis.ticks.get(ledger_id)
 
-    def wake(self) -> None:
+    def wake(self, *, is_test: bool = False) -> None:
         with self._redis.reach():
             self._redis.is_woken = True
+            self._redis.is_woken_for_a_test |= is_test
 
-    def await_wake(self, seconds: float) -> bool:
+    def await_wake(self, seconds: float, *, is_test: bool = False) -> bool:
         with self._redis.reach():
-            was_woken, self._redis.is_woken = self._redis.is_woken, False
+            name = "is_woken_for_a_test" if is_test else "is_woken"
+            was_woken = bool(getattr(self._redis, name))
+            setattr(self._redis, name, False)
         if not was_woken:
             self._redis.clock.sleep(seconds)
         return was_woken

@@ -1,5 +1,7 @@
--- Leaves one wake-up call for the leader, however many are waiting.
--- KEYS  1 wake
+-- Leaves one wake-up call at each of these places, however many are waiting there.
+-- KEYS  where
 -- returns nothing
-redis.call('LPUSH', KEYS[1], '1')
-redis.call('LTRIM', KEYS[1], 0, 0)
+for _, place in ipairs(KEYS) do
+  redis.call('LPUSH', place, '1')
+  redis.call('LTRIM', place, 0, 0)
+end

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dialer.coordination import keys
 from dialer.domain.states import Lane
-from dialer.ports.coordination import Armed, Signal
+from dialer.ports.coordination import Armed, Bunched, Signal
 from tests.contract.coordination.rigs import PHONE, RedisRig, Rig, a_claim, an_account
 
 HALTING = [
@@ -132,3 +136,67 @@ def test_no_phone_number_and_no_variable_reaches_redis(redis_rig: RedisRig) -> N
                 break
     assert PHONE[1:] not in " ".join(seen)
     assert "Ada" not in " ".join(seen)
+
+
+def test_those_that_were_late_don_t_leave_all_at_once(permitted: Rig) -> None:
+    """A worker stood still and goes on: what it held may leave as the last second has room, the rest one by one."""
+    arm = permitted.admission.arm
+    assert [arm(a_claim(call_id=f"call-{at}", claim_id=f"claim-{at}"), 2) for at in range(2)] == [Armed.GO] * 2
+    permitted.advance(0.25)
+    third = a_claim(call_id="call-3", claim_id="claim-3")
+    assert arm(third, 2) == Bunched(0.75)
+    permitted.advance(0.74)
+    told = arm(third, 2)
+    assert isinstance(told, Bunched)
+    assert told.retry_in == pytest.approx(0.01)
+    permitted.advance(0.01)
+    assert arm(third, 2) is Armed.GO
+
+
+def test_one_that_may_not_leave_yet_is_not_witnessed(permitted: Rig) -> None:
+    permitted.admission.arm(a_claim(call_id="call-0", claim_id="claim-0"), 1)
+    assert isinstance(permitted.admission.arm(a_claim(claim_id="frozen"), 1), Bunched)
+    permitted.advance(1)
+    assert permitted.admission.arm(a_claim(claim_id="claim-2"), 1) is Armed.GO
+
+
+def test_whoever_asks_twice_has_left_once(permitted: Rig) -> None:
+    assert [permitted.admission.arm(a_claim(), 1) for _ in range(3)] == [Armed.GO] * 3
+
+
+def test_what_is_held_up_by_nothing_is_counted_all_the_same(permitted: Rig) -> None:
+    """A test call took the start of another."""
+    tests = [a_claim(call_id=f"call-{at}", claim_id=f"claim-{at}") for at in range(3)]
+    assert [permitted.admission.arm(test) for test in tests] == [Armed.GO] * 3
+    assert permitted.admission.arm(a_claim(call_id="call-9", claim_id="claim-9"), 3) == Bunched(1.0)
+
+
+def test_a_signal_halts_one_that_waits_to_leave(permitted: Rig) -> None:
+    permitted.admission.arm(a_claim(call_id="call-0", claim_id="claim-0"), 1)
+    permitted.signals.write(HALTING[0])
+    assert permitted.admission.arm(a_claim(), 1) is Armed.HALT
+
+
+def test_a_clock_that_was_set_back_holds_nobody_up(permitted: Rig) -> None:
+    permitted.admission.arm(a_claim(call_id="call-0", claim_id="claim-0"), 1)
+    permitted.advance(-3600)
+    assert permitted.admission.arm(a_claim(), 1) is Armed.GO
+
+
+_names = count()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(most=st.integers(1, 5), gaps=st.lists(st.integers(0, 400), min_size=1, max_size=25))
+def test_no_second_sees_more_than_it_may(permitted: Rig, most: int, gaps: list[int]) -> None:
+    """Whenever they come, and whoever has to wait asks again just when he was told to."""
+    permitted.advance(10)
+    left: list[int] = []
+    for gap in gaps:
+        permitted.advance(gap / 1000)
+        name = next(_names)
+        claim = a_claim(call_id=f"call {name}", claim_id=f"claim {name}")
+        while isinstance(told := permitted.admission.arm(claim, most), Bunched):
+            permitted.advance(told.retry_in)
+        left.append(permitted.now())
+    assert all(sum(begin <= one < begin + 1_000_000 for one in left) <= most for begin in left)

@@ -109,6 +109,17 @@ def test_a_wake_up_call_made_before_is_heard_at_once(rig: Rig) -> None:
     assert rig.signals.await_wake(30)
 
 
+def test_a_test_call_wakes_those_who_await_it_and_those_who_await_anything(rig: Rig) -> None:
+    rig.signals.wake(is_test=True)
+    assert [rig.signals.await_wake(0, is_test=True) for _ in range(2)] == [True, False]
+    assert rig.signals.await_wake(0)
+
+
+def test_anything_else_does_not_wake_whoever_awaits_test_calls(rig: Rig) -> None:
+    rig.signals.wake()
+    assert not rig.signals.await_wake(0, is_test=True)
+
+
 @pytest.mark.parametrize("seconds", [-1, 0, 0.0001, 0.05])
 def test_without_a_wake_up_call_the_time_runs_out(rig: Rig, seconds: float) -> None:
     assert not rig.signals.await_wake(seconds)

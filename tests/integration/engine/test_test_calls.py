@@ -10,7 +10,7 @@ import pytest
 from dialer.domain.placement import Answer, Placement
 from dialer.domain.receipt import CallRef
 from dialer.domain.states import CloseReason, HoldScope, Lane, Outcome
-from dialer.engine import control
+from dialer.engine import control, rounds
 from dialer.errors import LoadRefused
 from dialer.ports import HouseRules
 from tests.integration.engine.conftest import NewRig
@@ -38,6 +38,41 @@ def test_a_test_call_wakes_the_scheduler_and_is_not_held(rig: Rig) -> None:
     ref = a_test_call(rig)
     assert (ref.held, ref.why) == (False, None)
     assert rig.world.signals.await_wake(1.0)
+    assert rig.world.signals.await_wake(1.0, is_test=True)
+
+
+def release_tests(rig: Rig) -> rounds.TickReport:
+    """What the leading scheduler does as soon as it is woken for one, whatever its tick is doing."""
+    return rounds.release_tests(rig.desk, rounds.ReleaseMemory())
+
+
+def test_a_test_call_waits_for_no_tick(rig: Rig) -> None:
+    rig.load(phones(5))
+    a_test_call(rig)
+    assert release_tests(rig).pushed == 1
+    rig.work()
+    assert rig.placed == [TESTED]
+
+
+def test_a_test_call_that_a_tick_pushed_is_not_pushed_again(rig: Rig) -> None:
+    a_test_call(rig)
+    rig.tick()
+    assert release_tests(rig).pushed == 0
+
+
+def test_a_ledger_in_doubt_releases_no_test_call_either(rig: Rig) -> None:
+    a_test_call(rig)
+    rig.ledger.trust.raise_doubt("it may be a copy")
+    assert release_tests(rig).doubt == "it may be a copy"
+    assert rig.work() == []
+
+
+def test_a_redis_that_nobody_set_up_is_given_no_test_call(rig: Rig) -> None:
+    a_test_call(rig)
+    rig.redis.restart(empty=True)
+    assert release_tests(rig).pushed == 0
+    rig.step()
+    assert rig.placed == [TESTED]
 
 
 def test_a_test_call_in_a_blocked_hour_is_held_and_says_until_when(rig: Rig) -> None:
