@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import islice
@@ -59,10 +60,10 @@ class Crowd:
             execute(self.url, "VACUUM ANALYZE", "ALTER TABLE calls RESET (autovacuum_enabled)")
         return self
 
-    def fall_due(self, count: int) -> None:
-        """So many, in the running batches in turn."""
+    def fall_due(self, count: int, among: Sequence[str] = RUNNING) -> None:
+        """So many, in these running batches in turn."""
         rows = (
-            self._row(RUNNING[index % len(RUNNING)], phone, "ready", _now())
+            self._row(among[index % len(among)], phone, "ready", _now())
             for index, phone in enumerate(islice(self._fresh, count))
         )
         bulk(self.url, "calls", NEW_CALL_COLUMNS, rows)

@@ -21,6 +21,8 @@ PROVIDER_MS = 300
 CALLS_PER_SECOND, CHANNELS = 1000.0, 201
 PATIENCE_SECONDS = 60.0
 FULL_SECONDS = 3.0
+#: The one batch that is dialed: another's calls would come after a pause of this one.
+DIALED = RUNNING[0]
 #: After a pause returned, nothing may come later than this.
 WATCHED_SECONDS = 0.5
 
@@ -60,13 +62,13 @@ def _test_call(house: House, number: int) -> float:
 
 
 def _keep_busy(crowd: Crowd, house: House) -> None:
-    crowd.fall_due(int(SLOTS * 1000 / PROVIDER_MS * (FULL_SECONDS + 2)))
+    crowd.fall_due(int(SLOTS * 1000 / PROVIDER_MS * (FULL_SECONDS + 2)), [DIALED])
     time.sleep(FULL_SECONDS)
 
 
 def _fed(crowd: Crowd, house: House, probe: Callable[[], float]) -> float:
     """Every slot is busy before, and has more to do."""
-    crowd.fall_due(int(SLOTS * 1000 / PROVIDER_MS))
+    crowd.fall_due(int(SLOTS * 1000 / PROVIDER_MS), [DIALED])
     time.sleep(0.2)
     house.stub.forget()
     return probe()
@@ -74,9 +76,9 @@ def _fed(crowd: Crowd, house: House, probe: Callable[[], float]) -> float:
 
 def _pause(house: House) -> float:
     """Milliseconds from the return of a pause to the last request that came after it; 0 where none did."""
-    house.dialer.pause_batch(WORKSPACE, AGENT, RUNNING)
+    house.dialer.pause_batch(WORKSPACE, AGENT, DIALED)
     returned = time.monotonic()
     time.sleep(WATCHED_SECONDS)
     last = max((at for _, at in house.stub.arrivals()), default=returned)
-    house.dialer.resume_batch(WORKSPACE, AGENT, RUNNING)
+    house.dialer.resume_batch(WORKSPACE, AGENT, DIALED)
     return max(0.0, 1000 * (last - returned))

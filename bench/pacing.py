@@ -43,7 +43,8 @@ def _paced(stage: Stage, kind: str, stub: Stub, pace: int, seconds: float) -> di
     begins = arrivals[0] + WARM_UP_SECONDS
     counted = [came for came in arrivals if begins <= came < begins + seconds]
     return {
-        "used": figure([len(counted) / seconds / pace]),
+        # Between the first and the last of them: at one call a second a count of whole calls would tell little.
+        "used": figure([(len(counted) - 1) / (counted[-1] - counted[0]) / pace]),
         "most_starts_in_a_second": figure([float(most_within(starts, 1.0))]),
         "most_arrivals_in_a_second": figure([float(most_within(arrivals, 1.0))]),
         "starts_allowed": pace + 1,

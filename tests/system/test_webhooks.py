@@ -14,6 +14,8 @@ from tests.system.site import ACCOUNTS, AGENT, QUICK, WORKSPACE, Site
 
 KEY = 'api_key = "oc_test"\n'
 HEARING = 'webhook_allow = ["127.0.0.1"]\n' + ACCOUNTS.replace(KEY, KEY + 'webhook_secret = "hush-hush"\n')
+#: Batches until a webhook was sooner than the scheduler's own question.
+MOST_TURNS = 10
 PHONES = [f"+1202555{line:04d}" for line in range(100, 105)]
 
 
@@ -51,9 +53,13 @@ def test_the_end_of_a_call_comes_in_by_webhook_and_goes_out_by_webhook(site: Sit
     told = {one.said["data"]["phone"]: one.said["data"]["attempt"] for one in receiver.received}
     assert {phone: attempt["outcome"] for phone, attempt in told.items()} == dict.fromkeys(PHONES, "answered")
     assert all(attempt["summary"] for attempt in told.values())
-    site.until(lambda: any("webhook.asked" in line for line in site.lines), "a call asked about at its webhook's word")
-    assert not any("hush-hush" in line or SECRET in line for line in site.lines)
     site.assert_nobody_was_called_twice(batch_id)
+    for turn in range(MOST_TURNS):  # a scheduler that asks by itself, after three seconds, may have been faster
+        if any("webhook.asked" in line for line in site.lines):
+            break
+        site.end_of(site.load(f"again-{turn}", PHONES, provider="outboundcalls"))
+    assert any("webhook.asked" in line for line in site.lines), "no call was asked about at its webhook's word"
+    assert not any("hush-hush" in line or SECRET in line for line in site.lines)
 
 
 def test_a_webhook_for_nobody_is_answered_at_once_and_without_the_secret_not_at_all(site: Site) -> None:
