@@ -201,7 +201,8 @@ def test_it_ends_where_the_standard_librarys_reader_ends_it(
     whole = b"HTTP/1.%d %d Said\r\n" % (minor, status) + head + b"\r\n" + body
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     ours = answer(*(whole[start:end] for start, end in pairwise(places)))
-    theirs = standard(whole)
+    # These have no body, whatever they say of one; it reads one in chunks all the same.
+    theirs = b"" if status in (204, 304) else standard(whole)
     assert (ours.status, ours.is_broken_off) == (status, theirs is None)
     if theirs is not None:
         assert ours.body == theirs
