@@ -79,15 +79,15 @@ def read_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-async def _received(request: Request, limit: int) -> bytes:
+async def _received(request: Request, limit: int, patience_seconds: float = PATIENCE_SECONDS) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced[:20]) > limit:
         raise _too_large(limit)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             return await _gathered(request, limit)
     except TimeoutError:
-        message = f"the body did not arrive within {PATIENCE_SECONDS:g} s"
+        message = f"the body did not arrive within {patience_seconds:g} s"
         raise Problem(Kind.TOO_SLOW, "BODY_TOO_SLOW", message, headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise _invalid("broke off") from None

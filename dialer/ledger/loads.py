@@ -99,7 +99,8 @@ class SqlLoads:
             if known is not None:
                 return (*known, False)
             load = create(connection, self._transactions, wanted, self._transactions.ids.take(now_of(connection))[0])
-            add_calls(connection, self._transactions, load, [call], next_span)
+            # In a batch that is new no number can be known: it goes straight in, without a staging table.
+            add_calls(connection, self._transactions, load, [call], next_span, is_first=True)
             batch = finish(connection, load)
             return batch, only_call(connection, batch), True
 

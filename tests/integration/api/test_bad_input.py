@@ -87,6 +87,17 @@ def test_a_body_that_is_too_large_is_refused_however_it_comes(untouched: Served,
     assert_refused(untouched, chunked, 413, "BODY_TOO_LARGE")
 
 
+def test_a_body_that_says_beforehand_that_it_is_too_large_is_not_waited_for(untouched: Served) -> None:
+    address = urlsplit(untouched.url)
+    head = (
+        f"POST /load-json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {untouched.key.api_key}\r\n"
+        f"Content-Type: {JSON}\r\nContent-Length: {LARGE + 1}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_connection_that_breaks_off_writes_nothing(untouched: Served) -> None:
     address = urlsplit(untouched.url)
     head = (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from dialer import Dialer
 from dialer.api import create_app
 from dialer.domain.client import Scope
+from dialer.ledger.tables import metadata
 from dialer.settings import Settings
 from tests.integration.api.conftest import PROVIDERS, Served, running
 
@@ -96,8 +99,14 @@ def test_the_ledger_holds_no_key_and_knows_when_one_was_used(served: Served) -> 
     served.post("/load-json", BODY)
     [kept] = served.dialer.keys.entries("acme")
     assert kept.last_used_at is not None
-    assert served.key.api_key not in repr(served.key)
-    assert served.key.api_secret not in repr(served.key)
+    transactions = served.dialer._desk.ledger.views._transactions  # type: ignore[attr-defined]
+    with transactions.read() as connection:
+        rows = [row for table in metadata.sorted_tables for row in connection.execute(select(table)).all()]
+    whole = repr(rows)
+    assert hashlib.sha256(served.key.api_key.encode()).hexdigest() in whole
+    for secret in (served.key.api_key, served.key.api_secret):
+        assert secret not in whole
+        assert secret not in repr(served.key)
 
 
 def test_another_workspace_is_as_one_that_never_was(served: Served) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
-from dialer.api.body import DEEPEST, read_object
+from dialer.api.body import DEEPEST, SMALL, _received, read_object
 from dialer.api.problems import Kind, Problem
 
 
@@ -59,3 +62,15 @@ def test_depth_counts_brackets_and_no_texts() -> None:
     assert read_object(json.dumps({"a": "[" * 1000, '"': '\\"{'}).encode())
     wide = {"rows": [{"variables": {"a": [1]}}] * 1000}
     assert read_object(json.dumps(wide).encode()) == wide
+
+
+def test_a_body_that_never_ends_is_waited_for_only_so_long() -> None:
+    async def drip() -> Any:
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    request = Request({"type": "http", "headers": []}, drip)
+    with pytest.raises(Problem, match=r"BODY_TOO_SLOW: the body did not arrive within 0\.05 s") as caught:
+        asyncio.run(_received(request, SMALL, patience_seconds=0.05))
+    assert caught.value.kind is Kind.TOO_SLOW
+    assert caught.value.headers == {"Connection": "close"}
