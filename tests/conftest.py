@@ -103,6 +103,7 @@ def fresh_database(server: PostgresServer, template: str) -> Iterator[str]:
     server.drop_database(name)
 
 
+@pytest.hookimpl(tryfirst=True)  # the distributor looks for groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """System tests start real processes: those of a module one after the other, and first, for they take longest."""
     for item in items:
