@@ -33,15 +33,19 @@ class Asked:
     said: str
 
 
-def ask(ledger_url: str, redis_url: str, home: Path, most: int, seed: int | None = None) -> Asked:
-    """`most`: cases for each operation in each phase that makes them up."""
+#: Of its phases those that make cases up; the systematic one besides asks thousands, and belongs to the long form.
+MADE_UP = "examples,fuzzing,stateful"
+
+
+def ask(ledger_url: str, redis_url: str, home: Path, most: int, seed: int | None = None, phases: str = "") -> Asked:
+    """`most`: cases for each operation in each phase that makes them up. No `phases` = all."""
     ready(redis_url)
     settings = Settings.model_validate({"database_url": ledger_url, "redis_url": redis_url, "providers": PROVIDERS})
     with Dialer(settings) as dialer:
         key = dialer.keys.create("acme", [Scope.ADMIN]).api_key
         fill(dialer)
         with running(create_app(dialer)) as url:
-            return run(url, key, home, most, seed)
+            return run(url, key, home, most, seed, phases)
 
 
 def ready(redis_url: str) -> None:
@@ -59,14 +63,14 @@ def fill(dialer: Dialer) -> None:
         dialer.contacts.create_list(workspace, "clx...")
 
 
-def run(url: str, key: str, home: Path, most: int, seed: int | None) -> Asked:
+def run(url: str, key: str, home: Path, most: int, seed: int | None, phases: str) -> Asked:
     report = home / "report.json"
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"),
         "run", f"{url}/openapi.json", "--checks", "all", "--max-examples", str(most), "--no-color",
         "--header", f"Authorization: Bearer {key}", "--suppress-health-check", "all", "--continue-on-failure",
         "--report", "json", "--report-json-path", str(report),
-        *(["--seed", str(seed)] if seed is not None else []),
+        *(["--seed", str(seed)] if seed is not None else []), *(["--phases", phases] if phases else []),
     ]  # fmt: skip
     environment = {**os.environ, "FUZZ_KEY": key, "FUZZ_HOOKS": str(HERE / "hooks.py")}
     done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)

@@ -343,7 +343,7 @@ def test_whatever_moves_the_tally_is_what_a_full_count_says(ledger: SqlLedger) -
             super().__init__(ledger)
 
     thorough = settings(
-        max_examples=20,
+        max_examples=10,
         stateful_step_count=40,
         deadline=None,
         database=None,

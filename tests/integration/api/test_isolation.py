@@ -157,15 +157,19 @@ def test_a_key_shows_and_changes_nothing_of_another_workspace(neighbours: Neighb
     dialer = neighbours.served.dialer
     before = standing(dialer)
     statuses: set[int] = set()
+    #: what we made ours by writing it: an agent id passes through, whoever else has one like it
+    written: set[str] = set()
 
-    @settings(max_examples=250, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(asked=requests(neighbours))
     def ask(asked: Asked) -> None:
         answer = send(neighbours, asked)
         statuses.add(answer.status_code)
         said = answer.text + str(answer.headers)
         sent = str(asked)
-        assert [mark for mark in neighbours.marks if mark in said and mark not in sent] == [], asked
+        assert [mark for mark in neighbours.marks - written if mark in said and mark not in sent] == [], asked
+        if asked.body and answer.is_success:
+            written.update(mark for mark in neighbours.marks if mark in str(asked.body))
         assert answer.status_code < 500, asked
 
     ask()
