@@ -91,15 +91,18 @@ def test_test_calls_with_one_key_at_the_same_moment_are_one(served: Served) -> N
 def test_another_body_with_the_same_key_is_409_and_does_nothing(served: Served) -> None:
     told(keyed(served, "/test-call", a_test()))
     told(keyed(served, "/load-json", load(), "k2"))
+    both = {name: TEST[name] for name in ("agentId", "batchRef", "cli")}  # read by either path
+    told(keyed(served, "/load-json", both, "k3"))
     for path, body, key in (
         ("/test-call", a_test(phone="+61278132036"), "k1"),
         ("/load-json", load(callList=[]), "k2"),
         ("/load-json", load(), "k1"),
+        ("/test-call", both, "k3"),
     ):
         answer = keyed(served, path, body, key)
         assert (answer.status_code, answer.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
         assert answer.json()["field"] == "Idempotency-Key"
-    assert len(served.dialer.batches()) == 2
+    assert len(served.dialer.batches()) == 3
 
 
 def test_a_repeated_load_changes_nothing_more_and_lifts_no_pause(served: Served) -> None:
