@@ -76,10 +76,20 @@ def _rooms(desk: Switchboard, failed: list[Unforeseen], lanes: Container[Lane]) 
 def _rooms_of(
     desk: Switchboard, account: Account, state: AccountState, load: AccountLoad, lanes: Container[Lane]
 ) -> Rooms:
+    if _waits_in_vain(state, load):
+        desk.ledger.release.recall(account.name, MOST_AHEAD)
+        return {}
     able = desk.providers[account.name].capabilities
     can_be_read = able.has_balance or able.can_find
     of = partial(room_for, account, state, load, can_be_read=can_be_read)
     return {lane: of(lane) if lane in lanes else 0 for lane in Lane}
+
+
+def _waits_in_vain(state: AccountState, load: AccountLoad) -> bool:
+    """What was pushed before the account stopped must not all go out when the stop runs out: one call probes it."""
+    if not account_guard(state).is_open:
+        return load.queued > 0
+    return state.is_probing and load.queued > 0 and load.queued + load.dialing > 1
 
 
 def room_for(account: Account, state: AccountState, load: AccountLoad, lane: Lane, *, can_be_read: bool = False) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 from dialer.domain.call import DueCohort, Queued
 from dialer.domain.states import CallState, Lane
 from dialer.ledger.columns import word
+from dialer.ledger.moves import move, moved
 from dialer.ledger.rows import LANE
 from dialer.ledger.tables import batches, calls, in_flight
 from dialer.ledger.transactions import Transactions
@@ -57,6 +58,20 @@ class SqlRelease:
         nobody: Iterator[Queued] = iter(())
         in_turn = (next(queued.get((turn.cohort_id, turn.lane), nobody), None) for turn in turns)
         return [call for call in in_turn if call is not None]
+
+    def recall(self, account: str, limit: int) -> int:
+        c = calls.c
+        with self._transactions.write() as connection:
+            chosen = (
+                select(c.call_id)
+                .join_from(calls, batches, batches.c.batch_id == c.batch_id)
+                .where(in_flight(), c.state == word(CallState.QUEUED), batches.c.account == account)
+                .limit(limit)
+                .with_for_update(of=calls, skip_locked=True)
+                .cte("chosen")
+            )
+            recalls = move([CallState.QUEUED], CallState.READY).where(c.call_id.in_(select(chosen.c.call_id)))
+            return moved(connection, recalls)
 
 
 def _load(of: Mapping[str, int]) -> AccountLoad:

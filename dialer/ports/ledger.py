@@ -223,6 +223,10 @@ class Release(Protocol):
         there still is one; in the order of the turns."""
         ...
 
+    def recall(self, account: str, limit: int) -> int:
+        """queued → ready, of an account that may not dial: their messages are stale from here on. How many."""
+        ...
+
 
 class Claims(Protocol):
     """queued → dialing and what comes of it, in a worker."""

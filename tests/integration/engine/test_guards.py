@@ -59,6 +59,26 @@ def test_after_its_time_one_probe_goes_out_and_an_acceptance_lifts_the_stop(rig:
     assert len(rig.placed) == 6
 
 
+@pytest.mark.parametrize("is_ticking", [True, False], ids=["a scheduler ticks", "nobody is there meanwhile"])
+def test_what_was_pushed_before_a_stop_does_not_go_out_all_at_once_when_it_is_over(
+    either: Rig, is_ticking: bool
+) -> None:
+    batch = either.load(phones(5))
+    either.tick()
+    either.ledger.accounts.stop("au", StopKind.AUTH, "no key", MINUTE)
+    if is_ticking:
+        either.tick()
+        assert either.status(batch).counts["ready"] == 5
+    either.later(2 * MINUTE)
+    either.tick()
+    either.tick()
+    assert either.status(batch).counts["queued"] == 1
+    either.provider.answers("*", Answer(AnswerKind.AUTH, "still no key", 401))
+    either.work()
+    assert len(either.placed) == 1
+    assert either.status(batch).counts["ready"] == 5
+
+
 def test_while_probing_only_one_call_at_a_time_is_queued(rig: Rig) -> None:
     rig.load(phones(5))
     refused(rig, AnswerKind.AUTH, 401)
