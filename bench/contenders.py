@@ -20,7 +20,6 @@ from bench.processes import Pace, pace, running
 from bench.stage import Stage, ask, execute
 from bench.stub import Stub
 from dialer import Dialer
-from dialer.domain.states import Lane
 from dialer.engine import rounds
 from dialer.settings import load_settings
 from workers import programs
@@ -78,8 +77,9 @@ def queue_calls(stage: Stage, configuration: Path, url: str, numbers: Sequence[s
         execute(url, "VACUUM ANALYZE")
     desk = stage.desk_of(configuration)
     rounds.rebuild(desk)
-    while heads := desk.ledger.release.heads("bench", Lane.NORMAL, BATCH):
-        desk.queue.push(desk.ledger.release.enqueue(heads))
+    while found := desk.ledger.release.due({"bench": BATCH}, BATCH):
+        turns = [due for due in found for _ in range(min(due.count, BATCH))]
+        desk.queue.push(desk.ledger.release.enqueue(turns))
     desk.ledger.close()
     return str(batch_id)
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +90,16 @@ class Connection:
         """The server closed it, or sent what nobody asked for: either way it is of no more use."""
         return bool(self._watch.poll(0))
 
+    def poise(self) -> None:
+        """What `send` will send then leaves at once: to set a time limit, and to wait for room, each gives the
+        processor to other threads first."""
+        self._line.settimeout(0)
+
     def send(self, request: bytes, deadline: Deadline) -> None:
         rest = memoryview(request)
+        if self._line.gettimeout() == 0:
+            with suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                rest = rest[self._line.send(rest) :]
         while rest:
             self._line.settimeout(deadline.left())
             rest = rest[self._line.send(rest) :]

@@ -29,6 +29,8 @@ with without("click", "pygments", "rich"):
 
 #: Name lookup, TCP and TLS together, before the deadline of the request begins.
 CONNECT_SECONDS = 5.0
+#: So old a last look may be when the request leaves; and so often it is taken at most, on a machine that is no faster.
+FRESH_SECONDS, LOOKS_AT_MOST = 0.025, 5
 #: Shorter ones are no secrets, and would tear holes into texts.
 _SECRET_LENGTH = 6
 _STANDARD_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "dialer"}
@@ -176,10 +178,16 @@ class _Line:
             raise _NeverLeft(f"not connected: {_words(error)}") from None
 
     def _look(self, connection: Connection, last_look: LastLook | None) -> None:
-        if last_look is not None and not last_look():
-            raise _Withheld
-        if connection.is_used and connection.has_spoken():
-            raise _NeverLeft("the server closed the connection before anything was sent")
+        """A look that has aged while other threads had the processor is taken again: a pause may have come since."""
+        connection.poise()
+        for _ in range(LOOKS_AT_MOST):
+            looked_at = time.monotonic()
+            if last_look is not None and not last_look():
+                raise _Withheld
+            if connection.is_used and connection.has_spoken():
+                raise _NeverLeft("the server closed the connection before anything was sent")
+            if last_look is None or time.monotonic() - looked_at <= FRESH_SECONDS:
+                return
 
     def _exchange(self, connection: Connection, method: str, written: bytes) -> WireAnswer:
         deadline = Deadline(self._deadline_seconds, time.monotonic)

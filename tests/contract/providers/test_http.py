@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,7 +17,7 @@ from dialer.domain.placement import AnswerKind
 from dialer.errors import ConfigInvalid
 from dialer.providers.answers import Failure, Reply
 from dialer.providers.connection import IDLE_SECONDS, Connection
-from dialer.providers.http import HttpClient
+from dialer.providers.http import FRESH_SECONDS, LOOKS_AT_MOST, HttpClient
 from dialer.testing import fault_server
 from dialer.testing.fault_server import FaultServer, drip, raw, said, silence, written
 from dialer.testing.provider_contract import GRACE_SECONDS, SHORT_SECONDS, within
@@ -310,3 +311,46 @@ def test_silence_ends_with_the_deadline() -> None:
     with FaultServer(silence) as server:
         failure = within(SHORT_SECONDS + GRACE_SECONDS, lambda: client(server.url, SHORT_SECONDS).get("/me"))
     assert failure == Failure(AnswerKind.UNKNOWN, "no answer within 0.3 s", is_fault=True)
+
+
+def test_a_look_that_has_aged_is_taken_again_before_anything_is_sent() -> None:
+    """Other threads had the processor in between, and a pause may have come."""
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(server.bytes_heard)
+        if len(looks) == 1:
+            time.sleep(2 * FRESH_SECONDS)
+        return len(looks) < 3
+
+    with FaultServer(said(200)) as server:
+        assert isinstance(client(server.url).post("/calls", {}, last_look=look), Reply)
+        assert looks == [0, 0]
+
+
+def test_a_pause_that_came_while_the_look_aged_holds_the_request_back() -> None:
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(1)
+        time.sleep(2 * FRESH_SECONDS)
+        return len(looks) < 2
+
+    with FaultServer(said(200)) as server:
+        failure = client(server.url).post("/calls", {}, last_look=look)
+        assert isinstance(failure, Failure)
+        assert failure.kind is AnswerKind.WITHHELD
+        assert server.bytes_heard == 0
+
+
+def test_a_machine_on_which_every_look_ages_sends_all_the_same() -> None:
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(1)
+        time.sleep(2 * FRESH_SECONDS)
+        return True
+
+    with FaultServer(said(200)) as server:
+        assert isinstance(client(server.url).post("/calls", {}, last_look=look), Reply)
+    assert len(looks) == LOOKS_AT_MOST
