@@ -136,7 +136,46 @@ def _slowest(figure: dict[str, float]) -> str:
     return f"{spelled(figure['median'])}; **{spelled(figure['p99'])}**"
 
 
+def _dispatch(found: dict[str, Any]) -> dict[str, str]:
+    at = f"{found['slots']} slots, {found['provider_ms']} ms provider"
+    table = {f"{name}, one process, {at} (calls/s)": _spread(rate) for name, rate in found["per_second"].items()}
+    table |= {f"**ours ÷ {name}**": _ratio(ratio) for name, ratio in found["by"].items()}
+    if "by_best_naive_celery" in found:
+        table["**ours ÷ best naive Celery dialer**"] = _ratio(found["by_best_naive_celery"])
+    table["worker CPU of a call of ours (ms)"] = _spread(found["cpu_ms"]["ours"])
+    table["**the same ÷ CPU of one bare httpx POST**"] = _ratio(found["cpu_by_httpx_post"])
+    table["the stub's own ceiling (requests/s)"] = _spread(found["stub_per_second"])
+    return table
+
+
+def _pacing(found: dict[str, Any]) -> dict[str, str]:
+    table = {}
+    for pace, at in found["at"].items():
+        of = f"at {pace} calls a second, {found['workers']} workers"
+        table[f"**share of the pace used** {of}"] = _spread(at["used"])
+        table[f"most starts in any second {of}; allowed {at['starts_allowed']}"] = _spread(
+            at["most_starts_in_a_second"]
+        )
+        allowed = spelled(at["arrivals_allowed"])
+        table[f"most arrivals in any second {of}; allowed {allowed}"] = _spread(at["most_arrivals_in_a_second"])
+    channels = found["channels"]
+    table[f"most calls at once with {channels['allowed']} channels"] = _spread(channels["most"])
+    return table
+
+
+def _latency(found: dict[str, Any]) -> dict[str, str]:
+    behind = f"behind {found['calls']:,} calls (ms; p99)"
+    return {
+        f"test call, API to request, free slots, {behind}": _slowest(found["test_call_free_ms"]),
+        f"test call, every slot of the big pool busy, {behind}": _slowest(found["test_call_busy_ms"]),
+        "a pause has returned, to the last request (ms; p99)": _slowest(found["last_start_after_pause_ms"]),
+    }
+
+
 PARTS = {
+    "dispatch": _dispatch,
+    "pacing": _pacing,
+    "latency": _latency,
     "load": _load,
     "serving": _serving,
     "release": _release,

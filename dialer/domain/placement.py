@@ -38,8 +38,8 @@ class Account:
 
     @property
     def most_in_a_second(self) -> int:
-        """Requests that may leave within one: a provider is promised 1.05 C + 2 arrivals, and one may travel longer."""
-        return math.floor(1.05 * self.calls_per_second) + 1
+        """Requests that may leave within one: a provider is promised 1.05 C + 2 arrivals, and some travel longer."""
+        return math.floor(1.04 * self.calls_per_second) + 1
 
 
 @dataclass(frozen=True, slots=True)
