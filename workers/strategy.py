@@ -21,24 +21,22 @@ _logger = get_logger(__name__)
 class Held:
     """A message that this worker holds, until its call is dispatched."""
 
-    __slots__ = ("__weakref__", "_ack", "args", "eventer", "hostname", "id", "task", "time_start")
+    __slots__ = ("__weakref__", "_ack", "args", "eventer", "hostname", "id", "name", "task", "time_start")
 
     def __init__(self, message: Any, ack: Callable[..., Any], task: Any, consumer: Any) -> None:
         self.id = str(message.headers.get("id"))
         self.task, self.hostname = task, consumer.hostname
+        #: with its lane, as Flower is to show it
+        self.name = str(message.headers.get("shadow") or task.name)
         #: Celery puts that of each new connection here: what is under way outlasts the one that it came by.
         self.eventer = consumer.event_dispatcher
         self.args = arguments(message)
         self.time_start: float | None = None
         self._ack = ack
 
-    @property
-    def name(self) -> str:
-        return str(self.task.name)
-
     def info(self, safe: bool = False) -> dict[str, Any]:
         """As `celery inspect` shows it."""
-        told = {"id": self.id, "name": self.name, "type": self.name, "hostname": self.hostname}
+        told = {"id": self.id, "name": self.name, "type": str(self.task.name), "hostname": self.hostname}
         return {**told, "args": self.args, "kwargs": {}, "time_start": self.time_start, "acknowledged": False}
 
     def tell(self, kind: str, **facts: Any) -> None:
@@ -69,7 +67,7 @@ def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., None]:
 
     def receive(message: Any, _: Any, ack: Callable[..., Any], __: Any, callbacks: Iterable[Any]) -> None:
         held = Held(message, ack, task, consumer)
-        held.tell("task-received", name=name, args=repr(held.args), kwargs="{}", root_id=held.id)
+        held.tell("task-received", name=held.name, args=repr(held.args), kwargs="{}", root_id=held.id)
         state.task_reserved(held)
         for callback in callbacks or ():
             callback(held)
