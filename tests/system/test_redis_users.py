@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,11 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from dialer import Dialer
+from dialer.coordination import open_coordination
 from dialer.domain.states import Lane
+from dialer.ports.coordination import Armed, Grant
 from dialer.settings import load_settings
+from tests.contract.coordination.rigs import a_claim, an_account
 from tests.system.flower import running_flower
 from tests.system.guarded import ACL, ROLES, GuardedRedis, GuardedSite, Witness, filled, granted
 from tests.system.site import AGENT, WORKSPACE, numbers
@@ -62,6 +65,7 @@ def test_each_process_may_do_what_it_does_and_nothing_else(site: GuardedSite) ->
         dialer.resume_batch(WORKSPACE, AGENT, "users")
         assert dialer.throttle
         assert dialer.throttle.wait("key", 10.0) == 0
+        redial(site, witness)
         assert all(line.ok for line in dialer.check())
         with Redis.from_url(site.redis.url) as redis:
             redis.flushall()
@@ -86,6 +90,15 @@ def everybody_at_work(site: GuardedSite) -> Iterator[None]:
         yield
         for page in ("/api/queues/length", "/broker", "/workers", "/tasks", "/metrics"):
             assert ask(page)
+
+
+def redial(site: GuardedSite, witness: Witness) -> None:
+    """What the scheduler asks of Redis before it sends an unknown attempt once more."""
+    with closing(open_coordination(site.guarded.url_of("scheduler"))) as coordination:
+        claim = a_claim()
+        assert isinstance(coordination.admission.permit(an_account(), Lane.NORMAL, claim.reference), Grant)
+        assert coordination.admission.arm(claim, 5) is Armed.GO
+        site.until(lambda: "zcount" in witness.of("scheduler"), "the witness to have seen whose connection that is")
 
 
 @contextmanager
@@ -131,7 +144,7 @@ def test_nobody_of_ours_may_read_or_change_what_is_not_ours(
     [
         ("worker", ("set", "dlr:ticked:x", "1")),
         ("worker", ("lpush", "dlr:wake", "1")),
-        ("scheduler", ("set", "dlr:witness:x", "1")),
+        ("scheduler", ("lpush", "dlr:_kombu.x", "1")),
         ("scheduler", ("lpush", "dlr:x.celery.pidbox", "1")),
         ("http", ("lpush", "dlr:witness:x", "1")),
         ("http", ("set", "dlr:epoch", "1")),
