@@ -6,7 +6,7 @@ FITS := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))'
 ifndef PYTHON
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c $(FITS) 2>/dev/null && echo $$p && break; done)
 endif
-WORKERS ?= 2
+WORKERS ?= 4
 SEEDS ?= 10000
 MOST ?= 100
 

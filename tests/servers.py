@@ -76,7 +76,10 @@ class PostgresServer:
 
     def create_database(self, name: str, template: str = "template0") -> str:
         """The new database's url."""
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            # Files are copied in half the time that it takes to write each of their pages to the log: 15 has both ways.
+            how = " STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"{how}'.encode())
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

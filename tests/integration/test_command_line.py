@@ -94,6 +94,11 @@ def test_whoever_stops_reading_ends_the_command_without_a_word(place: Path, rece
         assert process.wait(30) == 141
 
 
+def heed_interrupts() -> None:
+    """Whoever runs the tests in the background of a script has them ignored, and passes that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_watch_ends_with_130_without_a_word(place: Path, receipt: dict[str, object]) -> None:
     with subprocess.Popen(
         [*COMMAND, "status", BATCH, "--watch"],
@@ -101,9 +106,10 @@ def test_an_interrupted_watch_ends_with_130_without_a_word(place: Path, receipt:
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     ) as process:
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(5)
+            process.wait(3)
         process.send_signal(signal.SIGINT)
         told, complaints = process.communicate(timeout=30)
     assert (process.returncode, told, complaints) == (130, b"", b"")
