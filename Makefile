@@ -6,7 +6,9 @@ FITS := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))'
 ifndef PYTHON
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c $(FITS) 2>/dev/null && echo $$p && break; done)
 endif
+# Many tests wait for processes: four at once keep two cores busy. Proofs are about time, and are left more of it.
 WORKERS ?= 4
+PROVERS ?= 2
 SEEDS ?= 10000
 MOST ?= 100
 
@@ -33,7 +35,7 @@ test: .venv/dev-$(LOCKED) ## Run the tests, on servers of their own: ARGS="tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(or $(ARGS),$(TESTS))
 
 prove: .venv/dev-$(LOCKED) ## Kill processes at every step and services at random, in short: failpoints, simulation, chaos
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(or $(ARGS),$(PROOFS))
+	@$(BIN)/pytest -n $(PROVERS) --dist loadgroup $(or $(ARGS),$(PROOFS))
 
 # The programs beside ours that it looks at or looks with; a test that misses one fails and names its package.
 ops-test: .venv/dev-$(LOCKED) ## Run the shipped supervisor, systemd, Compose, Flower and Prometheus files for real: four minutes, Debian packages needed

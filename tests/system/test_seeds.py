@@ -243,7 +243,8 @@ def test_the_outboundcalls_lines_and_every_endpoint_it_lists(client: Client) -> 
     batch = client.site.dialer.load_batch(
         {"workspace_id": WORKSPACE, "agent_id": "clxXXX", "batch_ref": "campaign"}, calls=[{"phone": "+14155551213"}]
     ).batch_id
-    progress = until(client, lambda: client.get(f"/campaigns/{batch}").json, lambda one: one["callsCompleted"] == 1)
+    progress = until(client, lambda: client.get(f"/campaigns/{batch}").json, lambda one: one["status"] == "completed")
+    assert progress["callsCompleted"] == 1
     assert (progress["callsSuccessful"], progress["callsFailed"], progress["successRate"]) == (1, 0, 1.0)
     assert progress["creditsUsed"] == 1.5
     assert progress in client.get("/campaigns").json["campaigns"]
