@@ -6,11 +6,11 @@ some milliseconds. What a worker may hold is what it was: a message for each slo
 
 from __future__ import annotations
 
-import json
 from hashlib import sha1
 from typing import Any
 
 from kombu.transport.redis import Channel, Transport
+from kombu.utils.json import loads
 from redis.exceptions import NoScriptError
 
 #: KEYS  the lanes, most urgent first   ARGV  1 how many   returns  {lane, message, lane, message, …}
@@ -50,7 +50,9 @@ class LanesChannel(Channel):
             connection.disconnect()  # what it held is pushed again by the scheduler
             raise
         for lane, message in zip(taken[::2], taken[1::2], strict=True):
-            self.connection._deliver(json.loads(message), lane.decode().removeprefix(prefix))
+            # By its own reader: what a worker that ended gave back, has its body spelled as bytes.
+            found = loads(message)  # type: ignore[no-untyped-call]
+            self.connection._deliver(found, lane.decode().removeprefix(prefix))
 
 
 def _asked(connection: Any, lanes: list[str], room: int) -> Any:

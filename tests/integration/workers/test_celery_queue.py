@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from redis import Redis
 
+from dialer.coordination import keys
 from dialer.coordination.connection import RedisServer
 from dialer.domain.call import Queued
 from dialer.domain.states import Lane
@@ -137,6 +140,21 @@ def test_a_warm_shutdown_finishes_what_runs_and_leaves_the_rest_in_its_lane(
     assert worker.wait(PATIENCE_SECONDS) == 0
     assert redis.llen("ended") == redis.llen("started")
     assert queue.depths()[Lane.HIGH] + int(redis.llen("ended")) >= 10
+
+
+def test_what_a_worker_that_ended_gave_back_runs_in_the_next(
+    queue: CeleryQueue, redis: Redis, start_worker: StartWorker
+) -> None:
+    """Its transport spells a body as bytes when it gives one back: here a whole lane, so that many are taken."""
+    queue.push(calls(Lane.HIGH, 10))
+    lane = keys.PREFIX + Lane.HIGH.queue
+    for text in cast("list[str]", redis.lrange(lane, 0, -1)):
+        message = json.loads(text)
+        message["body"] = {"__type__": "bytes", "__value__": message["body"]}
+        redis.lrem(lane, 1, text)
+        redis.lpush(lane, json.dumps(message))
+    start_worker(slots=4)
+    assert {name for name, *_ in rows(redis, "ended", 10)} == {f"call-{n}" for n in range(10)}
 
 
 def test_a_worker_goes_on_when_redis_comes_back_empty(own_redis: EmbeddedRedis, start_worker: StartWorker) -> None:
