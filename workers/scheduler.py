@@ -31,8 +31,6 @@ from workers.seat import this_host
 LEASE = timedelta(seconds=5)
 RENEW_SECONDS = 1.0
 TICK_SECONDS = 1.0
-#: else: an opening may come at any moment, and its first request within two seconds of it.
-IDLE_TICK_SECONDS = 0.5
 #: between two ticks while a fast account has work: its look-ahead would run dry within a second
 FAST_TICK_SECONDS = 0.25
 FAST_CALLS_PER_SECOND = 10.0
@@ -139,7 +137,7 @@ class Scheduler:
         outages.ended()
         notify.is_well(f"leading, term {self._term}")
         lines.ticked(report)
-        pause = FAST_TICK_SECONDS if self._is_fast and report.is_busy else IDLE_TICK_SECONDS
+        pause = FAST_TICK_SECONDS if self._is_fast and report.is_busy else TICK_SECONDS
         self._desk.signals.await_wake(pause)
 
     def _leads(self) -> bool:
