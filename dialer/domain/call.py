@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,6 +70,8 @@ class Ticket:
     kept: dict[str, str] = field(default_factory=dict)
     workspace_id: str = ""
     agent_id: str = ""
+    #: for so long its window stays open from when this was read, by the ledger's clock; 0 = it is closed
+    open_seconds: float = math.inf
     #: of the Redis that granted its permit; nothing before it has one
     epoch: str = ""
 

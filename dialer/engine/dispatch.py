@@ -102,6 +102,8 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
     if account is None or provider is None:
         return _hand_back(desk, ticket, _UNCONFIGURED_BACKOFF, f"account {ticket.account!r} is not configured here")
     entry, asked_at = _entry(desk, ticket, account)
+    if entry is None:
+        return _claim(desk, ticket, account, provider, me)  # which says so; without a permit it could not be armed
     if isinstance(entry, Refusal):
         return _hand_back(desk, ticket, _later(entry), entry.why)
     reached("dispatch.permitted")
@@ -113,11 +115,14 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
     return _claim(desk, replace(ticket, epoch=entry.epoch), account, provider, me)
 
 
-def _entry(desk: Switchboard, ticket: Ticket, account: Account) -> tuple[Grant | Refusal, float]:
-    """And when it was asked for."""
-    give_up_at = desk.clock.boottime() + PACE_PATIENCE_SECONDS
+def _entry(desk: Switchboard, ticket: Ticket, account: Account) -> tuple[Grant | Refusal | None, float]:
+    """And when it was asked for. None = its window is over: it must not take a start from those whose window opens."""
+    since = desk.clock.boottime()
+    give_up_at, closes_at = since + PACE_PATIENCE_SECONDS, since + ticket.open_seconds
     while True:
         asked_at = desk.clock.boottime()
+        if asked_at >= closes_at:
+            return None, asked_at
         entry = _permit(desk, ticket, account)
         if isinstance(entry, Grant) or entry.why != PACE:
             return entry, asked_at

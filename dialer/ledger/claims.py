@@ -16,7 +16,7 @@ from dialer.domain.reference import reference_of
 from dialer.domain.states import AttemptState, CallState, CloseReason, Lane
 from dialer.ledger.columns import clock, word
 from dialer.ledger.direct import Direct, Fields, Repeated, Row, Statement
-from dialer.ledger.gates import DOUBT, HELD, closed_gate, over
+from dialer.ledger.gates import DOUBT, HELD, closed_gate, open_seconds, over
 from dialer.ledger.moves import closing, move, standing
 from dialer.ledger.recording import record, record_plainly
 from dialer.ledger.rows import LANE, MAX_RETRIES, TERMS, cohort_of, terms_known
@@ -42,9 +42,13 @@ _TICKET = Statement(
     select(
         *(calls.c[name] for name in ("call_id", "push_seq", "batch_id", "claim_seq", "phone", "variables", "kept")),
         *(batches.c[name] for name in ("account", "workspace_id", "agent_id")),
+        cohorts.c.opens_at,
+        cohorts.c.closes_at,
         _LANE,
+        _NOW,
     )
     .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
+    .join(cohorts, cohorts.c.cohort_id == calls.c.cohort_id)
     .where(*_QUEUED)
 )
 _CLAIMABLE = Statement(
@@ -106,6 +110,7 @@ class SqlClaims:
             kept=kept_of(row),
             workspace_id=row[batches.c.workspace_id],
             agent_id=row[batches.c.agent_id],
+            open_seconds=open_seconds(row, row["now"]),
         )
 
     def keep(self, call_id: str, kept: Mapping[str, str]) -> None:

@@ -90,6 +90,14 @@ def _balance_gate(row: Fields, now: datetime) -> str | None:
     return None
 
 
+def open_seconds(row: Fields, now: datetime) -> float:
+    """For how long the cohort's window stays open; 0 = it is closed."""
+    if _span_gate(row, now) is not None:
+        return 0.0
+    left: timedelta = row[cohorts.c.closes_at] - now
+    return left.total_seconds()
+
+
 def _span_gate(row: Fields, now: datetime) -> str | None:
     opens_at, closes_at = row[cohorts.c.opens_at], row[cohorts.c.closes_at]
     if opens_at is None:

@@ -10,6 +10,7 @@ from dialer.domain.batch import Batch
 from dialer.domain.placement import Answer, AnswerKind, Capabilities, Placement, Prepared
 from dialer.domain.states import CallState, CloseReason, HoldScope, Lane, StopKind
 from dialer.engine import control
+from dialer.ports import Grant
 from dialer.testing.providers import FakeProvider
 from tests.integration.engine.conftest import NewRig
 from tests.integration.engine.rig import HOUR, MINUTE, SECOND, Rig, an_account, an_answer, phones, refusal, waits
@@ -51,6 +52,16 @@ def test_a_gate_that_closes_between_push_and_claim_defers(either: Rig, between: 
     assert (call.state, call.attempts_spent, call.attempts) == (CallState.READY, 0, ())
     assert either.provider.placed == either.provider.withheld == []
     assert either.held() == 0
+
+
+def test_calls_whose_window_is_over_leave_every_start_to_those_whose_window_opens(either: Rig) -> None:
+    either.load(phones(5), timezone="Australia/Melbourne", calling_hours=NOON)
+    either.tick()
+    HALTS["its window closed"][0](either)
+    assert {told.event for told in either.work()} == {"not_claimed"}
+    granted = either.world.admission.permit(either.accounts["au"], Lane.NORMAL, "another")
+    assert isinstance(granted, Grant)
+    assert granted.start_in == 0
 
 
 @pytest.mark.parametrize("between", HALTS)
