@@ -11,7 +11,8 @@ from typing import Any
 
 from kombu.transport.redis import Channel, Transport
 from kombu.utils.json import loads
-from redis.exceptions import NoScriptError
+
+from dialer.coordination.connection import evaluated
 
 #: KEYS  the lanes, most urgent first   ARGV  1 how many   returns  {lane, message, lane, message, …}
 _TAKE = """
@@ -44,8 +45,13 @@ class LanesChannel(Channel):
         prefix = self.global_keyprefix
         lanes = [prefix + queue for queue in self._queue_cycle.consume(len(self.active_queues))]
         connection = self.client.connection
+
+        def ask(*command: Any) -> Any:
+            connection.send_command(*command)
+            return connection.read_response()
+
         try:
-            taken = _asked(connection, lanes, room)
+            taken = evaluated(ask, (_SHA, _TAKE), lanes, (room,))
         except self.connection_errors:
             connection.disconnect()  # what it held is pushed again by the scheduler
             raise
@@ -53,19 +59,6 @@ class LanesChannel(Channel):
             # By its own reader: what a worker that ended gave back, has its body spelled as bytes.
             found = loads(message)  # type: ignore[no-untyped-call]
             self.connection._deliver(found, lane.decode().removeprefix(prefix))
-
-
-def _asked(connection: Any, lanes: list[str], room: int) -> Any:
-    """A server that forgot the script is taught it again."""
-    command = ("EVALSHA", _SHA, len(lanes), *lanes, room)
-    connection.send_command(*command)
-    try:
-        return connection.read_response()
-    except NoScriptError:
-        connection.send_command("SCRIPT", "LOAD", _TAKE)
-        connection.read_response()
-        connection.send_command(*command)
-        return connection.read_response()
 
 
 class LanesTransport(Transport):

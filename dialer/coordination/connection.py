@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -69,15 +69,21 @@ class Talk:
         return self._connection.read_response()
 
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        """A server that forgot the script is taught it again."""
-        try:
-            return self.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
-        except NoScriptError:
-            self.ask("SCRIPT", "LOAD", script.script)
-            return self.ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        return evaluated(self.ask, (script.sha, script.script), keys, arguments)
 
     def close(self) -> None:
         self._connection.disconnect()
+
+
+def evaluated(ask: Callable[..., Any], script: tuple[str, Any], keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    """What a script, given as its digest and its text, returns; a server that forgot it is taught it again."""
+    digest, text = script
+    command = ("EVALSHA", digest, len(keys), *keys, *arguments)
+    try:
+        return ask(*command)
+    except NoScriptError:
+        ask("SCRIPT", "LOAD", text)
+        return ask(*command)
 
 
 class RedisServer:
