@@ -28,6 +28,7 @@ class Asked:
     `fingerprint` of what nobody foresaw.
     """
 
+    #: `later` also where somebody else moved the call meanwhile: one that goes on keeps its channel
     event: str
     attempt: OpenAttempt
     detail: str = ""
@@ -138,7 +139,8 @@ def _told(desk: Switchboard, provider: VoiceProvider, attempt: OpenAttempt) -> F
 def _never_was(desk: Switchboard, attempt: OpenAttempt) -> Asked:
     """The provider's list reaches back to the backup and does not show it: the ledger has forgotten nothing here."""
     by = "the provider's list, after the ledger was restored"
-    desk.ledger.decisions.never_placed(attempt, by)
+    if not desk.ledger.decisions.never_placed(attempt, by):
+        return Asked("later", attempt)
     free(desk, attempt)
     return Asked("not_placed", attempt)
 
@@ -156,7 +158,8 @@ def _settle_found(desk: Switchboard, attempt: OpenAttempt, provider_call_id: str
 
 
 def _give_up(desk: Switchboard, attempt: OpenAttempt, why: str) -> Asked:
-    desk.ledger.attempts.give_up(attempt, why)
+    if not desk.ledger.attempts.give_up(attempt, why):
+        return Asked("later", attempt)
     reached("reconcile.given_up")
     free(desk, attempt)
     return Asked("unresolved", attempt, why)

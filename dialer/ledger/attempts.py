@@ -104,8 +104,8 @@ class SqlAttempts:
     def give_up(self, attempt: OpenAttempt, why: str) -> bool:
         with self._transactions.write() as connection:
             call = asked(connection, attempt)
-            if call is None:
-                return False
+            if call is None or call.state.value != attempt.state.value:
+                return False  # its provider's own word came while another question was asked
             call.close(connection, CloseReason.UNRESOLVED, why)
             write_attempt(connection, attempt, AttemptState.UNRESOLVED, detail=why, next_look_at=None)
             announce(connection, call, attempt.number, AttemptState.UNRESOLVED)

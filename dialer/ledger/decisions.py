@@ -102,8 +102,8 @@ class SqlDecisions:
         with self._transactions.write() as connection:
             self._transactions.backend.share(connection, attempt.batch_id)
             call = asked(connection, attempt)
-            if call is None:
-                return False
+            if call is None or call.state is not CallState.UNKNOWN:
+                return False  # its provider's own word came first: it was placed
             call.back(connection, None, f"not placed, says {by}", attempts_spent=call.attempts_spent - 1)
             _settle_attempts(connection, [attempt], AttemptState.NOT_SENT, f"not placed, says {by}")
             _record(connection, [attempt], "not-placed", by)

@@ -362,7 +362,10 @@ class Attempts(Protocol):
         ...
 
     def give_up(self, attempt: OpenAttempt, why: str) -> bool:
-        """→ closed `unresolved`, attempt unresolved; frees nothing in Redis (the caller does)."""
+        """→ closed `unresolved`, attempt unresolved; frees nothing in Redis (the caller does).
+
+        False, and nothing changes, when the call is not in the state any more in which the attempt was read.
+        """
         ...
 
 
@@ -706,7 +709,10 @@ class Decisions(Protocol):
         ...
 
     def never_placed(self, attempt: OpenAttempt, by: str) -> bool:
-        """A recovered attempt never was: its call comes back, unspent, or closes where its batch is over; recorded."""
+        """A recovered attempt never was: its call comes back, unspent, or closes where its batch is over; recorded.
+
+        False, and nothing changes, when it is not `unknown` any more.
+        """
         ...
 
 

@@ -194,6 +194,15 @@ def test_giving_up_leaves_a_visible_unresolved_call(house: House, ledger: SqlLed
     assert record.attempts_spent == 1
 
 
+def test_what_was_found_meanwhile_is_not_given_up(house: House, ledger: SqlLedger) -> None:
+    batch = house.load()
+    attempt = house.open_attempt(recording=UNKNOWN)
+    assert ledger.attempts.found(attempt, "their-1")
+    assert not ledger.attempts.give_up(attempt, "the provider's list does not show it")
+    record = house.only_call(batch)
+    assert (record.state, record.attempts[0].state) == (CallState.IN_PROGRESS, AttemptState.IN_PROGRESS)
+
+
 def test_live_references_are_those_that_hold_a_channel(house: House, ledger: SqlLedger) -> None:
     house.load(calls=new_calls(4))
     dialing, asked, lost, _ = (house.ticket(queued) for queued in house.push())

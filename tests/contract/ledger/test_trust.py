@@ -116,6 +116,16 @@ def test_the_numbers_that_may_have_been_used_are_not_given_again(house: House) -
     assert not house.ledger.decisions.never_placed(attempt, "twice")
 
 
+def test_what_was_found_meanwhile_is_not_taken_for_never_placed(house: House) -> None:
+    batch = house.load()
+    recover(house, batch.batch_id)
+    attempt = recovered(house)
+    assert house.ledger.attempts.found(attempt, "their-1")
+    assert not house.ledger.decisions.never_placed(attempt, "the list")
+    call = house.only_call(batch)
+    assert (call.state, call.attempts_spent) == (CallState.IN_PROGRESS, 1)
+
+
 @pytest.mark.parametrize(("over", "reason"), [("terminated", CloseReason.TERMINATED), ("expired", CloseReason.EXPIRED)])
 def test_in_a_batch_that_is_over_what_never_was_closes(house: House, over: str, reason: CloseReason) -> None:
     batch = house.load()

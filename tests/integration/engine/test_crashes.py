@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from dialer.domain.call import Claim
-from dialer.domain.placement import Absent, Answer, AnswerKind, Found, NotTold, Placement, Progress
+from dialer.domain.placement import Absent, Answer, AnswerKind, Found, NotTold, Placement, Progress, Sought
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, Lane, Outcome
 from dialer.engine import rounds
 from dialer.engine.dispatch import WorkerIdentity, dispatch
@@ -17,6 +18,7 @@ from dialer.errors import LedgerUnreachable, RedisUnreachable
 from dialer.ports.ledger import Recording
 from dialer.ports.voice import LastLook
 from dialer.testing.providers import FakeProvider, dialed_twice
+from tests.integration.engine.conftest import NewRig
 from tests.integration.engine.rig import HOUR, ME, MINUTE, SECOND, Rig, an_answer, phones
 
 PHONE = phones(1)[0]
@@ -296,6 +298,43 @@ def test_an_unknown_that_ended_meanwhile_is_settled_at_once(rig: Rig) -> None:
     call = rig.call(batch)
     assert (call.state, call.attempts_spent) == (CallState.WAITING, 1)
     assert rig.held() == 0
+
+
+@dataclass
+class Overtaken(FakeProvider):
+    """Its list does not show the call; while it was asked, somebody else learned that there is one."""
+
+    meanwhile: Callable[[], None] = lambda: None
+
+    def find(self, sought: Sought) -> Absent:
+        self.meanwhile()
+        return Absent()
+
+
+@pytest.mark.parametrize("restored", [False, True], ids=["lost answer", "restored ledger"])
+def test_an_unknown_that_is_found_while_the_list_is_asked_goes_on_and_keeps_its_channel(
+    new_rig: NewRig, restored: bool
+) -> None:
+    provider = Overtaken()
+    rig = new_rig(providers={"au": provider})
+    batch = rig.load([PHONE], max_retries=1)
+    if restored:
+        rig.later(MINUTE)
+        rig.dialer.restored(rig.now - MINUTE)
+    else:
+        provider.answers(PHONE, LOST)
+        rig.step()
+    channels = rig.held()
+
+    def meanwhile() -> None:
+        rig.later(HOUR)
+        [attempt] = rig.ledger.attempts.due(1)
+        assert rig.ledger.attempts.found(attempt, "their-1")
+
+    provider.meanwhile = meanwhile
+    assert [asked.event for asked in rig.ask(HOUR)] == ["later"]
+    assert rig.call(batch).state is CallState.IN_PROGRESS
+    assert rig.held() == channels == (0 if restored else 1)
 
 
 def test_an_unknown_that_a_complete_list_does_not_show_is_unresolved_after_two_minutes(either: Rig) -> None:
