@@ -77,6 +77,7 @@ def test_webhooks_early_doubled_reordered_and_forged_while_processes_are_killed(
     injectors = {**PROCESSES, "kill_server": kill_server, "forge": forge}
     faults = besiege(ground, total, plan(form.seed, counts), injectors)
     ground.rest(form.seconds(90.0, 1800.0))
+    ground.until(mischief.is_quiet, "every webhook passed on", form.seconds(30.0, 600.0))
     verdict = conclude(ground, faults, hints=len(mischief.sent), notices=len(set(receiver.ids())))
     _assert_hints_were_taken_and_guesses_were_not(mischief, verdict)
     _assert_every_outcome_is_the_provider_s(ground, heard.batch_id)

@@ -17,6 +17,8 @@ from urllib.request import Request, urlopen
 
 SECRET = "hush-hush"
 _PATIENCE_SECONDS = 10.0
+#: Most of them only wait, and a provider keeps no queue of its own.
+_AT_ONCE = 64
 
 
 class Mischief:
@@ -31,8 +33,9 @@ class Mischief:
         self.sent: list[bytes] = []
         #: where `dialer serve` listens; nobody knows before it does
         self.target = ""
+        self._under_way = 0
         self._random = Random(seed)
-        self._pool = ThreadPoolExecutor(16, thread_name_prefix="mischief")
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mischief")
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -51,6 +54,11 @@ class Mischief:
         self._server.shutdown()
         self._server.server_close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def is_quiet(self) -> bool:
+        """Everything that was to be passed on has been."""
+        with self._lock:
+            return self._under_way == 0
 
     def forge(self, call_ids: list[str]) -> None:
         """Somebody who read the secret somewhere says that these calls are over, whether they are or not."""
@@ -71,6 +79,7 @@ class Mischief:
     def _later(self, kind: str, body: bytes, secret: str) -> None:
         with self._lock:
             wait = self._random.choice([0.0, 0.0, 0.05, 0.3, 1.5])
+            self._under_way += 1
         self._pool.submit(self._pass_on, kind, body, secret, wait)
 
     def _pass_on(self, kind: str, body: bytes, secret: str, wait: float) -> None:
@@ -86,6 +95,7 @@ class Mischief:
             status = 0  # the server was just killed; a careless provider does not repeat itself
         with self._lock:
             self.answers[kind, status] += 1
+            self._under_way -= 1
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         take: Callable[[bytes], None] = self._take
