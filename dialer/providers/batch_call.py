@@ -35,6 +35,8 @@ from dialer.providers.http import HttpClient, marks
 
 #: The longest page the API gives.
 _PAGE = 100
+#: So many are read at most: those of a minute and more at 15 calls a second.
+_PAGES = 10
 _LISTS = ("data", "data.batch_calls", "batch_calls")
 _TASK_LISTS = ("data", "data.tasks", "tasks")
 _TOLD_ID = tuple(f"{level}{name}" for level in ("data.", "") for name in ("batch_call_id", "batchCallId"))
@@ -85,18 +87,23 @@ class BatchCall:
         return self._refined(_by_counters(batch, came.text), f"{path}/tasks", sought)
 
     def find(self, sought: Sought) -> Found | Absent | NotTold:
-        """By name; the list is newest first."""
-        came = self._http.get("/batch-call/list", {"page": 0, "limit": _PAGE})
-        listed = reading.rows(came.json(), *_LISTS) if isinstance(came, Reply) and came.is_ok else None
-        if listed is None:
-            return not_told(came)
-        for row in listed:
-            if row.get("name") in (sought.reference, *sought.also):
-                batch_id = reading.identifier(row.get("batch_call_id"))
-                return Found(batch_id) if batch_id else NotTold("listed without a batch_call_id")
-        created = [reading.instant(row.get("created_timestamp")) for row in listed]
-        if reading.reaches_back(created, _PAGE, sought.claimed_at):
-            return Absent()
+        """By name; the list is newest first, and read so far back as the request, or _PAGES."""
+        rows: list[Any] = []
+        for page in range(_PAGES):
+            came = self._http.get("/batch-call/list", {"page": page, "limit": _PAGE})
+            listed = reading.rows(came.json(), *_LISTS) if isinstance(came, Reply) and came.is_ok else None
+            if listed is None:
+                return not_told(came)
+            if listed and listed == rows[-len(listed) :]:
+                break  # it knows no pages
+            for row in listed:
+                if row.get("name") in (sought.reference, *sought.also):
+                    batch_id = reading.identifier(row.get("batch_call_id"))
+                    return Found(batch_id) if batch_id else NotTold("listed without a batch_call_id")
+            rows += listed
+            created = [reading.instant(row.get("created_timestamp")) for row in rows]
+            if reading.reaches_back(created, (page + 1) * _PAGE, sought.claimed_at):
+                return Absent()
         return NotTold("the list does not reach back to the request")
 
     def heard(self, told: Mapping[str, Any]) -> Heard:

@@ -220,3 +220,35 @@ def test_a_lost_call_is_found_by_its_name(listed: list[Any], expected: object, e
     with FaultServer(said(200, body)) as server:
         assert an_account(server).find(sought(None)) == expected
     assert server.heard[0].target == "/batch-call/list?page=0&limit=100"
+
+
+def pages(*listed: list[Any]) -> list[Act]:
+    return [said(200, {"data": {"batch_calls": rows}}) for rows in listed]
+
+
+def young(page: int) -> list[dict[str, Any]]:
+    return [row(f"r{page}-{at}", 1000 - page * 10 - at / 10) for at in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected", "asked"),
+    [
+        (pages(young(0), young(1), [row("reference-1", 1)]), Found("id-of-reference-1"), 3),
+        (pages(young(0), FULL_AND_OLD), Absent(), 2),
+        (pages(young(0), []), Absent(), 2),
+        (pages(*map(young, range(12))), NotTold("the list does not reach back to the request"), 10),
+        (pages(young(0), young(0)), NotTold("the list does not reach back to the request"), 2),
+    ],
+    ids=["on the third page", "older ones on the second", "none on the second", "never", "a list without pages"],
+)
+def test_a_busy_list_is_read_back_to_the_request(listed: list[Act], expected: object, asked: int) -> None:
+    """At 20 calls a second a page is full after five, and nobody asks about a lost call before."""
+    with FaultServer(*listed) as server:
+        assert an_account(server).find(sought(None)) == expected
+    targets = [heard.target for heard in server.heard]
+    assert targets == [f"/batch-call/list?page={page}&limit=100" for page in range(asked)]
+
+
+def test_a_later_page_that_cannot_be_read_proves_nothing() -> None:
+    with FaultServer(*pages(young(0)), said(503)) as server:
+        assert isinstance(an_account(server).find(sought(None)), NotTold)
