@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from dialer.domain.states import DRAIN, HoldScope, StopKind
 from dialer.errors import Unknown
 from dialer.ledger.columns import clock
+from dialer.ledger.direct import Fields, Statement
 from dialer.ledger.moves import dialing
 from dialer.ledger.tables import accounts, batches, holds
 from dialer.ledger.transactions import Transactions, now_of
@@ -18,6 +19,7 @@ from dialer.ports.ledger import AccountState, Hold
 _OPEN_GUARD: dict[str, Any] = {"stop": None, "reason": None, "until": None, "since": None, "step": 0, "recent": ""}
 #: Answers that the breaker looks back on.
 LOOK_BACK = 20
+_ALL = Statement(select(accounts, clock().label("now")).order_by(accounts.c.name))
 
 
 class SqlAccounts:
@@ -38,9 +40,8 @@ class SqlAccounts:
                 rewrite_account(connection, name, given | lifted)
 
     def all(self) -> list[AccountState]:
-        query = select(accounts, clock().label("now")).order_by(accounts.c.name)
-        with self._transactions.read() as connection:
-            return [account_of(row, row["now"]) for row in connection.execute(query).mappings().all()]
+        with self._transactions.direct() as direct:
+            return [account_of(row, row["now"]) for row in direct.rows(_ALL, {})]
 
     def stop(self, name: str, kind: StopKind, reason: str, lasting: timedelta) -> AccountState:
         with self._transactions.write() as connection:
@@ -117,7 +118,7 @@ def rewrite_account(connection: Connection, name: str, columns: dict[str, Any]) 
     connection.execute(update(accounts).where(accounts.c.name == name).values(**columns))
 
 
-def account_of(row: RowMapping, now: datetime) -> AccountState:
+def account_of(row: Fields, now: datetime) -> AccountState:
     a = accounts.c
     return AccountState(
         name=row[a.name],

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Table
 from dialer.domain.batch import CohortZones
 from dialer.domain.call import DueCohort, NewCall
 from dialer.domain.states import CallState, Lane
-from dialer.ledger.direct import Stack
+from dialer.ledger.direct import Direct, Stack
 
 #: Columns of a call on its way in, in the order in which SQLite takes their values.
 NEW_CALL_COLUMNS = (
@@ -64,8 +64,10 @@ class Backend(Protocol):
     engine: Engine
     #: where the ledger lies, without any password
     address: str
-    #: connections of the driver's own, for what every dispatch costs
+    #: connections of the driver's own, for what every dispatch and every tick costs
     direct: Stack
+    #: what its driver raises when the database does not answer
+    lost: tuple[type[Exception], ...]
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reads that need no common snapshot."""
@@ -98,10 +100,10 @@ class Backend(Protocol):
         """Insert calls whose number is new to the batch; returns how many came in open, and how many closed."""
         ...
 
-    def due(self, connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+    def due(self, direct: Direct, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
         """`Release.due`."""
         ...
 
-    def mark(self, connection: Connection, portions: Sequence[Portion]) -> Marked:
-        """ready → queued: of each portion as many as it says, oldest due first. Rows that somebody holds stay."""
+    def mark(self, direct: Direct, portions: Sequence[Portion]) -> Marked:
+        """ready → queued, committed: of each portion as many as it says, oldest due first. Held rows stay."""
         ...

@@ -1,4 +1,4 @@
-"""The statements of a dispatch: spelled by SQLAlchemy once, then run by the driver itself, at a tenth of the CPU.
+"""The statements of a dispatch and a release, spelled by SQLAlchemy once and run by the driver, at a tenth of the CPU.
 
 What a dialect's driver wants to be given and gives back is the dialect modules' matter; what is read and written here
 is the same on both.
@@ -115,6 +115,10 @@ class Direct(Protocol):
 
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
         """One row at most; by itself, or in the transaction that was begun."""
+        ...
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        """All of them, of a statement that may write: by itself it is committed when it returns."""
         ...
 
     def begin(self) -> None: ...

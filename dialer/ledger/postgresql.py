@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.ext.compiler import compiles
@@ -16,7 +17,7 @@ from dialer.ledger import postgresql_release
 from dialer.ledger.backend import Marked, NewRows, Portion
 from dialer.ledger.columns import clock, quarter, texts
 from dialer.ledger.copying import copy_calls
-from dialer.ledger.direct import Stack
+from dialer.ledger.direct import Direct, Stack
 from dialer.ledger.postgresql_direct import LibpqDirect
 
 #: Namespaces of our advisory locks (two int4): one key for everything, one for each batch.
@@ -26,6 +27,8 @@ _SETTINGS = {
     "statement_timeout": "30s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "60s",
+    # of single statements; what the database has set for itself may be another
+    "default_transaction_isolation": r"read\ committed",
     "synchronous_commit": "on",  # a claim that a crash un-commits is dialed again
     "timezone": "UTC",
     "datestyle": "ISO",
@@ -70,6 +73,8 @@ def _quarter(element: Any, compiler: Any, **given: Any) -> str:
 class PostgreSql:
     """The backend for production."""
 
+    lost: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg.InterfaceError)
+
     def __init__(self, url: URL) -> None:
         self.address = f"postgresql://{url.host or 'local socket'}:{url.port or 5432}/{url.database or ''}"
         self.engine = engine_of(url)
@@ -107,11 +112,11 @@ class PostgreSql:
     def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
         return copy_calls(connection, rows)
 
-    def due(self, connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
-        return postgresql_release.due(connection, rooms, least, most_cohorts)
+    def due(self, direct: Direct, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+        return postgresql_release.due(direct, rooms, least, most_cohorts)
 
-    def mark(self, connection: Connection, portions: Sequence[Portion]) -> Marked:
-        return postgresql_release.mark(connection, portions)
+    def mark(self, direct: Direct, portions: Sequence[Portion]) -> Marked:
+        return postgresql_release.mark(direct, portions)
 
 
 def engine_of(url: URL) -> Engine:

@@ -47,6 +47,13 @@ class LibpqDirect:
             return None
         return spelled.row([result.get_value(0, place) for place in range(result.nfields)])
 
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        spelled = statement.spelled(_DIALECT, reader)
+        tell(self._engine, spelled.text, spelled.arguments(values))
+        result = self._execute(spelled, values)
+        places = range(result.nfields)
+        return [spelled.row([result.get_value(row, place) for place in places]) for row in range(result.ntuples)]
+
     def begin(self) -> None:
         self._begins = True
 

@@ -9,24 +9,24 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Text, column, text
 
 from dialer.domain.call import DueCohort
 from dialer.domain.states import Lane
 from dialer.ledger.backend import Marked, Portion
+from dialer.ledger.direct import Direct, Statement
 
 # Open cohorts first, then how much is due in each, and no further than it could be taken: what waits, is paused or is
 # over is never looked at. A cohort with nothing to give does not use up the limit; where more have something, each
 # batch shows one before any shows a second, and chance is fair to all. The clock is read once, and an index condition
 # may use it.
-_DUE = text(
-    """
+_DUE = """
     SELECT CAST(json_agg(json_build_array(found.account, found.batch_id, found.cohort_id, found.lane,
       (SELECT count(*) FROM (SELECT FROM calls WHERE calls.cohort_id = found.cohort_id
          AND calls.state = 'ready' AND calls.lane = found.lane LIMIT found.most) AS own),
       (SELECT count(*) FROM (SELECT FROM calls WHERE calls.cohort_id = found.cohort_id AND calls.state = 'ready'
          AND calls.lane IS NULL AND found.batch_lane = found.lane LIMIT found.most) AS of_batch),
-      found.most) ORDER BY found.cohort_id, found.lane) AS text)
+      found.most) ORDER BY found.cohort_id, found.lane) AS text) AS listed
     FROM (
       SELECT shown.account, shown.batch_id, shown.cohort_id, shown.batch_lane, shown.lane,
         row_number() OVER (PARTITION BY shown.account, shown.lane ORDER BY shown.nth, random()) AS place,
@@ -54,13 +54,11 @@ _DUE = text(
     ) AS found
     WHERE found.place <= :cohorts
     """
-)
 
 # The order names the lane, or PostgreSQL would not see that with `lane IS NULL`, too, the index is in the order asked
 # for. Rows that somebody else holds are passed by: many rows at once, and waiting for any of them could be a deadlock.
 # What is locked stays where it is, so that its place is enough to find it by.
-_MARK = text(
-    """
+_MARK = """
     WITH portion AS MATERIALIZED (
       SELECT asked.cohort_id, asked.lane, asked.most, batches.lane AS batch_lane
       FROM json_to_recordset(CAST(:portions AS json)) AS asked (cohort_id bigint, lane smallint, most integer)
@@ -81,7 +79,7 @@ _MARK = text(
       WHERE ctid = ANY (ARRAY(SELECT place FROM chosen)) AND state = 'ready'
       RETURNING call_id, cohort_id, lane, due_at, push_seq
     )
-    SELECT CAST(json_agg(json_build_array(queued.cohort_id, queued.lane, queued.calls)) AS text)
+    SELECT CAST(json_agg(json_build_array(queued.cohort_id, queued.lane, queued.calls)) AS text) AS listed
     FROM (
       SELECT portion.cohort_id, portion.lane,
         string_agg(moved.call_id || ' ' || moved.push_seq, ' ' ORDER BY moved.due_at, moved.call_id) AS calls
@@ -90,21 +88,24 @@ _MARK = text(
       GROUP BY portion.cohort_id, portion.lane
     ) AS queued
     """
-)
+
+_LISTED = column("listed", Text)
+_ASK, _TELL = Statement(text(_DUE), [_LISTED]), Statement(text(_MARK), [_LISTED])
 
 
-def due(connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+def due(direct: Direct, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
     asked = {"rooms": json.dumps(dict(rooms)), "least": least, "cohorts": most_cohorts}
     return [
         DueCohort(account, batch_id, cohort_id, Lane(lane), min(own + of_batch, most), own + of_batch >= most)
-        for account, batch_id, cohort_id, lane, own, of_batch, most in _listed(connection, _DUE, asked)
+        for account, batch_id, cohort_id, lane, own, of_batch, most in _listed(direct, _ASK, asked)
     ]
 
 
-def mark(connection: Connection, portions: Sequence[Portion]) -> Marked:
+def mark(direct: Direct, portions: Sequence[Portion]) -> Marked:
+    """One statement is a transaction, committed when it has answered."""
     asked = [{"cohort_id": cohort_id, "lane": int(lane), "most": most} for cohort_id, lane, most in portions]
     marked: Marked = {}
-    for cohort_id, lane, found in _listed(connection, _MARK, {"portions": json.dumps(asked)}):
+    for cohort_id, lane, found in _listed(direct, _TELL, {"portions": json.dumps(asked)}):
         words = iter(found.split())
         marked[cohort_id, Lane(lane)] = [
             (call_id, int(push_seq)) for call_id, push_seq in zip(words, words, strict=True)
@@ -112,6 +113,7 @@ def mark(connection: Connection, portions: Sequence[Portion]) -> Marked:
     return marked
 
 
-def _listed(connection: Connection, statement: Any, asked: Mapping[str, Any]) -> list[Any]:
-    listed: list[Any] = json.loads(connection.execute(statement, asked).scalar_one() or "[]")
+def _listed(direct: Direct, statement: Statement, asked: Mapping[str, Any]) -> list[Any]:
+    [row] = direct.rows(statement, asked)
+    listed: list[Any] = json.loads(row["listed"] or "[]")
     return listed

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import String, bindparam, func, select
 
 from dialer.domain.call import DueCohort, Queued
 from dialer.domain.states import CallState, Lane
-from dialer.ledger.columns import word
+from dialer.ledger.columns import texts, word
+from dialer.ledger.direct import Statement
 from dialer.ledger.moves import move, moved
 from dialer.ledger.rows import LANE
 from dialer.ledger.tables import batches, calls, in_flight
@@ -17,10 +19,10 @@ from dialer.ledger.transactions import Transactions
 from dialer.ports.ledger import AccountLoad
 
 _IS_TEST = (word(Lane.TEST) == LANE).label("is_test")
-_LOAD = (
-    select(batches.c.account, calls.c.state, _IS_TEST, func.count())
+_LOAD = Statement(
+    select(batches.c.account, calls.c.state, _IS_TEST, func.count().label("count"))
     .join_from(calls, batches, batches.c.batch_id == calls.c.batch_id)
-    .where(in_flight(), batches.c.account.in_(bindparam("accounts", expanding=True)))
+    .where(in_flight(), batches.c.account.op("IN")(texts(bindparam("accounts", type_=String))))
     .group_by(batches.c.account, calls.c.state, _IS_TEST)
 )
 
@@ -33,24 +35,25 @@ class SqlRelease:
 
     def load_of(self, accounts: Sequence[str]) -> Mapping[str, AccountLoad]:
         counts: dict[str, dict[str, int]] = {account: {} for account in accounts}
-        with self._transactions.read() as connection:
-            for account, state, tests, count in connection.execute(_LOAD, {"accounts": accounts}).all():
-                of = counts[account]
-                of[state] = of.get(state, 0) + count
-                if tests and state == CallState.QUEUED:
-                    of["tests"] = of.get("tests", 0) + count
+        with self._transactions.direct() as direct:
+            found = direct.rows(_LOAD, {"accounts": json.dumps(list(accounts))})
+        for row in found:
+            of, state, count = counts[row[batches.c.account]], row[calls.c.state], row["count"]
+            of[state] = of.get(state, 0) + count
+            if row["is_test"] and state == CallState.QUEUED:
+                of["tests"] = of.get("tests", 0) + count
         return {account: _load(of) for account, of in counts.items()}
 
     def due(self, rooms: Mapping[str, int], least: int, most_cohorts: int = 1000) -> list[DueCohort]:
-        with self._transactions.read() as connection:
-            return self._transactions.backend.due(connection, rooms, least, most_cohorts)
+        with self._transactions.direct() as direct:
+            return self._transactions.backend.due(direct, rooms, least, most_cohorts)
 
     def enqueue(self, turns: Sequence[DueCohort]) -> list[Queued]:
         if not turns:
             return []
         wanted = Counter((turn.cohort_id, turn.lane) for turn in turns)
-        with self._transactions.write() as connection:
-            marked = self._transactions.backend.mark(connection, [(*one, most) for one, most in wanted.items()])
+        with self._transactions.direct() as direct:
+            marked = self._transactions.backend.mark(direct, [(*one, most) for one, most in wanted.items()])
         queued = {
             one: iter([Queued(call_id, push_seq, one[1]) for call_id, push_seq in found])
             for one, found in marked.items()

@@ -21,7 +21,7 @@ from dialer.domain.states import CallState, CloseReason
 from dialer.ledger import sqlite_release
 from dialer.ledger.backend import NEW_CALL_COLUMNS, Marked, NewRows, Portion
 from dialer.ledger.columns import as_text, clock, quarter, texts
-from dialer.ledger.direct import Stack
+from dialer.ledger.direct import Direct, Stack
 from dialer.ledger.sqlite_direct import SqliteDirect
 from dialer.ledger.sqlite_release import CLOCK
 
@@ -59,6 +59,8 @@ def _quarter(element: Any, compiler: Any, **given: Any) -> str:
 class Sqlite:
     """The backend for one machine. Its one write lock is the barrier: who writes, writes alone."""
 
+    lost: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+
     def __init__(self, url: URL) -> None:
         self.address = f"sqlite:///{url.database or ''}"
         self.engine = engine_of(url)
@@ -93,11 +95,11 @@ class Sqlite:
     def insert_calls(self, connection: Connection, rows: NewRows) -> tuple[int, int]:
         return insert(connection, rows, closed=False), insert(connection, rows, closed=True)
 
-    def due(self, connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
-        return sqlite_release.due(connection, rooms, least, most_cohorts)
+    def due(self, direct: Direct, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+        return sqlite_release.due(direct, rooms, least, most_cohorts)
 
-    def mark(self, connection: Connection, portions: Sequence[Portion]) -> Marked:
-        return sqlite_release.mark(connection, portions)
+    def mark(self, direct: Direct, portions: Sequence[Portion]) -> Marked:
+        return sqlite_release.mark(direct, portions)
 
 
 def engine_of(url: URL) -> Engine:

@@ -1,4 +1,4 @@
-"""One SQLite connection of the standard library's own, for the statements of a dispatch.
+"""One SQLite connection of the standard library's own, for the statements of a dispatch and of a release.
 
 Whoever reads takes his turn too: with a rollback journal a reader holds a commit up, and SQLite's own waiting is long.
 """
@@ -33,12 +33,14 @@ class SqliteDirect:
 
     def read(self, statement: Statement, values: Mapping[str, Any]) -> Row | None:
         spelled = statement.spelled(_DIALECT, reader)
-        if self._has_turn:
-            rows = self._execute(spelled.text, spelled.arguments(values)).fetchall()
-        else:
-            with self._turn:
-                rows = self._execute(spelled.text, spelled.arguments(values)).fetchall()
-        return spelled.row(rows[0]) if rows else None
+        found = self._fetched(spelled.text, spelled.arguments(values))
+        return spelled.row(found[0]) if found else None
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> list[Row]:
+        spelled = statement.spelled(_DIALECT, reader)
+        arguments = spelled.arguments(values)
+        tell(self._engine, spelled.text, arguments)
+        return [spelled.row(each) for each in self._fetched(spelled.text, arguments)]
 
     def begin(self) -> None:
         self._turn.acquire()
@@ -67,6 +69,12 @@ class SqliteDirect:
             self._connection.close()  # rolls back what was begun
         finally:
             self._pass_on()
+
+    def _fetched(self, text: str, arguments: list[Any]) -> list[Any]:
+        if self._has_turn:
+            return self._execute(text, arguments).fetchall()
+        with self._turn:
+            return self._execute(text, arguments).fetchall()
 
     def _execute(self, text: str, arguments: list[Any]) -> sqlite3.Cursor:
         try:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Integer, Text, column, text
 
 from dialer.domain.call import DueCohort
 from dialer.domain.states import Lane
 from dialer.ledger.backend import Marked, Portion
+from dialer.ledger.direct import Direct, Statement
 
 # Read when the statement starts, which of a writer's is after BEGIN IMMEDIATE got the lock; cut to milliseconds.
 CLOCK = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 # As PostgreSQL's, but for the counts: here a limit must not come from a row.
-_COHORTS = text(
-    f"""
+_COHORTS = f"""
     SELECT * FROM (
       SELECT shown.account, shown.batch_id, shown.cohort_id, shown.batch_lane, shown.lane,
         max(:least, shown.room / count(*) OVER (PARTITION BY shown.account, shown.lane) + 1) AS most,
@@ -42,42 +42,56 @@ _COHORTS = text(
       ) AS shown
     ) WHERE place <= :cohorts ORDER BY cohort_id, lane
     """  # noqa: S608 - a text of our own
+
+
+_OLDEST = (
+    "SELECT * FROM (SELECT call_id, due_at FROM calls WHERE cohort_id = :cohort_id AND state = 'ready' AND lane {} "
+    "ORDER BY due_at, call_id LIMIT :most)"
+)
+_OWN = _OLDEST.format("= :lane")
+#: The calls that are due first, in a lane that is not their batch's, and in one that is.
+_HEADS = _OWN, f"{_OWN} UNION ALL {_OLDEST.format('IS NULL')} ORDER BY due_at, call_id LIMIT :most"
+_MARK = (
+    f"UPDATE calls SET state = 'queued', push_seq = push_seq + 1, queued_at = {CLOCK} WHERE state = 'ready' "  # noqa: S608
+    "AND call_id IN (SELECT call_id FROM ({})) RETURNING due_at, call_id, push_seq"
 )
 
-_OWN_LANE = "SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane = ?"
-_BATCH_LANE = "SELECT call_id, due_at FROM calls WHERE cohort_id = ? AND state = 'ready' AND lane IS NULL"
-_OLDEST = "SELECT * FROM ({} ORDER BY due_at, call_id LIMIT ?)"
-_LANE_OF = "SELECT batches.lane FROM cohorts JOIN batches ON batches.batch_id = cohorts.batch_id WHERE cohort_id = ?"
+
+def _statement(spelled: str, **columns: type) -> Statement:
+    return Statement(text(spelled), [column(name, kind) for name, kind in columns.items()])
 
 
-def due(connection: Connection, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
+_ASK = _statement(
+    _COHORTS, account=Text, batch_id=Text, cohort_id=Integer, batch_lane=Integer, lane=Integer, most=Integer
+)
+_COUNTS = [_statement(f"SELECT count(*) FROM ({heads})", count=Integer) for heads in _HEADS]  # noqa: S608
+_MARKS = [_statement(_MARK.format(heads), due_at=Text, call_id=Text, push_seq=Integer) for heads in _HEADS]
+_LANE_OF = _statement(
+    "SELECT batches.lane FROM cohorts JOIN batches ON batches.batch_id = cohorts.batch_id WHERE cohort_id = :cohort_id",
+    lane=Integer,
+)
+_ALL = slice(None)
+
+
+def due(direct: Direct, rooms: Mapping[str, int], least: int, most_cohorts: int) -> list[DueCohort]:
     asked = {"rooms": json.dumps(dict(rooms)), "least": least, "cohorts": most_cohorts}
     found = []
-    for account, batch_id, cohort_id, batch_lane, lane, most, _ in connection.execute(_COHORTS, asked).all():
-        heads, values = _heads(cohort_id, lane, most, is_batchs=batch_lane == lane)
-        count = connection.exec_driver_sql(f"SELECT count(*) FROM ({heads})", values).scalar_one()  # noqa: S608
-        found.append(DueCohort(account, batch_id, cohort_id, Lane(lane), count, count >= most))
+    for cohort in direct.rows(_ASK, asked):
+        account, batch_id, cohort_id, batch_lane, lane, most, *_ = cohort.as_given(_ALL)
+        [counted] = direct.rows(_COUNTS[batch_lane == lane], {"cohort_id": cohort_id, "lane": lane, "most": most})
+        found.append(DueCohort(account, batch_id, cohort_id, Lane(lane), counted["count"], counted["count"] >= most))
     return found
 
 
-def mark(connection: Connection, portions: Sequence[Portion]) -> Marked:
-    marked: Marked = {}
-    for cohort_id, lane, most in portions:
-        batch_lane = connection.exec_driver_sql(_LANE_OF, (cohort_id,)).scalar_one()
-        heads, values = _heads(cohort_id, lane, most, is_batchs=batch_lane == lane)
-        moved = connection.exec_driver_sql(
-            f"UPDATE calls SET state = 'queued', push_seq = push_seq + 1, queued_at = {CLOCK} WHERE state = 'ready' "  # noqa: S608
-            f"AND call_id IN (SELECT call_id FROM ({heads})) RETURNING due_at, call_id, push_seq",
-            values,
-        )
-        marked[cohort_id, lane] = [(call_id, push_seq) for _, call_id, push_seq in sorted(map(tuple, moved))]
+def mark(direct: Direct, portions: Sequence[Portion]) -> Marked:
+    direct.begin()
+    marked = {(cohort_id, lane): _mark(direct, cohort_id, lane, most) for cohort_id, lane, most in portions}
+    direct.commit()
     return marked
 
 
-def _heads(cohort_id: int, lane: int, most: int, *, is_batchs: bool) -> tuple[str, tuple[int, ...]]:
-    """The calls that are due first, and what is bound in it."""
-    own = _OLDEST.format(_OWN_LANE), (cohort_id, int(lane), most)
-    if not is_batchs:
-        return own
-    both = f"{own[0]} UNION ALL {_OLDEST.format(_BATCH_LANE)} ORDER BY due_at, call_id LIMIT ?"
-    return both, (*own[1], cohort_id, most, most)
+def _mark(direct: Direct, cohort_id: int, lane: Lane, most: int) -> list[tuple[str, int]]:
+    [batchs] = direct.rows(_LANE_OF, {"cohort_id": cohort_id})
+    asked = {"cohort_id": cohort_id, "lane": int(lane), "most": most}
+    moved = direct.rows(_MARKS[batchs["lane"] == lane], asked)
+    return [(call_id, push_seq) for _, call_id, push_seq in sorted(row.as_given(_ALL) for row in moved)]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-import psycopg
 from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,8 +15,6 @@ from dialer.ledger.backend import Backend
 from dialer.ledger.columns import clock
 from dialer.ledger.direct import Direct
 from dialer.ledger.ids import IdMaker
-from dialer.ledger.postgresql import PostgreSql
-from dialer.ledger.sqlite import Sqlite
 
 
 class Transactions:
@@ -45,7 +41,7 @@ class Transactions:
         try:
             with self._reaching(), self.backend.direct.take() as direct:
                 yield direct
-        except (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError) as error:
+        except self.backend.lost as error:
             raise self._unreachable(error) from error
 
     def close(self) -> None:
@@ -69,15 +65,22 @@ class Transactions:
 
 
 def backend_of(url: str) -> Backend:
-    """ConfigInvalid unless it names a PostgreSQL database or an SQLite file."""
+    """ConfigInvalid unless it names a PostgreSQL database or an SQLite file.
+
+    The other kind's driver is not loaded: no process has a use for it, and psycopg is none of the small ones.
+    """
     try:
         parsed = make_url(url.replace("postgres://", "postgresql://", 1))
     except ArgumentError:
         raise ConfigInvalid("database_url is not a URL: expected postgresql://… or sqlite:///…") from None
     kind = parsed.get_backend_name()
     if kind == "postgresql":
+        from dialer.ledger.postgresql import PostgreSql
+
         return PostgreSql(parsed)
     if kind == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        from dialer.ledger.sqlite import Sqlite
+
         return Sqlite(parsed)
     raise ConfigInvalid(f"database_url names {kind!r}: expected postgresql://… or sqlite:///FILE")
 

@@ -23,3 +23,14 @@ def test_a_process_that_speaks_to_nobody_leaves_out_what_is_for_terminals(proces
     asks += "; from rich.console import Console"  # whoever wants it later has it
     done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "others"), [("postgresql://nowhere/ledger", "sqlite3"), ("sqlite:///nowhere.db", "psycopg")]
+)
+def test_a_worker_loads_no_driver_but_its_own_ledgers(url: str, others: str) -> None:
+    """Neither of the two is small, and each process would carry it."""
+    opens = f"import workers.worker; from dialer.ledger import open_ledger; open_ledger({url!r})"
+    asks = f"{opens}; import sys; print({others!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")

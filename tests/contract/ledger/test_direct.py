@@ -8,12 +8,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Text, column, event, func, select, text
 
 from dialer.domain.call import NotClaimed
 from dialer.domain.states import CallState
 from dialer.errors import LedgerUnreachable
 from dialer.ledger import SqlLedger, open_ledger
+from dialer.ledger.direct import Statement
 from dialer.ledger.tables import attempts, calls
 from tests.contract.ledger.builders import ACCOUNT, IN_PROGRESS, House, answer, new_calls
 
@@ -75,6 +76,32 @@ def test_a_connection_that_was_ended_while_it_rested_is_not_used_again(
     assert end_all_others(server)
     remote.ledger._transactions.backend.engine.dispose()  # SQLAlchemy's own notice it by failing once
     remote.claim(remote.ticket(second))
+
+
+def test_calls_are_marked_by_what_is_committed_whatever_the_database_has_set(server: psycopg.Connection[Any]) -> None:
+    """A statement by itself has no older snapshot, with which it would fail where another moved a row."""
+    database = server.info.dbname
+    server.execute(f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'".encode())
+    ledger = open_ledger(f"postgresql://{server.info.user}@{server.info.host}:{server.info.port}/{database}")
+    level = Statement(text("SELECT current_setting('transaction_isolation') AS level"), [column("level", Text)])
+    with ledger._transactions.direct() as direct:
+        [row] = direct.rows(level, {})
+    assert row["level"] == "read committed"
+    ledger.close()
+
+
+def test_a_mark_whose_connection_breaks_before_it_marks_nothing_and_is_made_on_another(
+    remote: House, server: psycopg.Connection[Any]
+) -> None:
+    remote.load(calls=new_calls(2))
+    due = remote.due()
+    cut = before(remote.ledger, "\n    WITH portion", lambda: end_all_others(server))
+    with cut, pytest.raises(LedgerUnreachable):
+        remote.ledger.release.enqueue(due * 2)
+    remote.ledger._transactions.backend.engine.dispose()
+    assert counted(remote.ledger, CallState.QUEUED) == (0, 0)
+    assert len(remote.ledger.release.enqueue(due * 2)) == 2
+    assert counted(remote.ledger, CallState.QUEUED) == (2, 0)
 
 
 def test_a_claim_whose_connection_breaks_before_the_commit_was_not_made(
