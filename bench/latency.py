@@ -25,6 +25,7 @@ FULL_SECONDS = 3.0
 DIALED = RUNNING[0]
 #: After a pause returned, nothing may come later than this.
 WATCHED_SECONDS = 0.5
+MOMENTS = 10
 
 
 def measure(stage: Stage, kind: str, count: int, probes: int) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def measure(stage: Stage, kind: str, count: int, probes: int) -> dict[str, Any]:
                 [_fed(crowd, house, lambda probe=probe: _test_call(house, 10_000 + probe)) for probe in range(probes)]
             )
             found["last_start_after_pause_ms"] = figure(
-                [_fed(crowd, house, lambda: _pause(house)) for _ in range(max(3, probes // 5))]
+                [_fed(crowd, house, lambda: _pause(house), probe) for probe in range(max(3, probes * 3 // 5))]
             )
     return found
 
@@ -66,10 +67,14 @@ def _keep_busy(crowd: Crowd, house: House) -> None:
     time.sleep(FULL_SECONDS)
 
 
-def _fed(crowd: Crowd, house: House, probe: Callable[[], float]) -> float:
-    """Every slot is busy before, and has more to do."""
+def _fed(crowd: Crowd, house: House, probe: Callable[[], float], number: int = 0) -> float:
+    """Every slot is busy before, and has more to do.
+
+    After a pause all slots start together, and end together a provider's answer later: each probe comes at another
+    moment of that, or none would meet a request that is about to start.
+    """
     crowd.fall_due(int(SLOTS * 1000 / PROVIDER_MS), [DIALED])
-    time.sleep(0.2)
+    time.sleep(0.2 + PROVIDER_MS / 1000 * (number % MOMENTS) / MOMENTS)
     house.stub.forget()
     return probe()
 
@@ -79,6 +84,7 @@ def _pause(house: House) -> float:
     house.dialer.pause_batch(WORKSPACE, AGENT, DIALED)
     returned = time.monotonic()
     time.sleep(WATCHED_SECONDS)
-    last = max((at for _, at in house.stub.arrivals()), default=returned)
+    # A request without a number is not a placement: the provider is told to pause, too, from the outbox.
+    last = max((at for to, at in house.stub.arrivals() if to), default=returned)
     house.dialer.resume_batch(WORKSPACE, AGENT, DIALED)
     return max(0.0, 1000 * (last - returned))
