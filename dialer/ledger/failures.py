@@ -42,8 +42,8 @@ class SqlFailures:
     def unasked(self, attempt: OpenAttempt, why: str, after: timedelta, most: int) -> Failed | None:
         with self._transactions.write() as connection:
             call = asked(connection, attempt)
-            if call is None:
-                return None
+            if call is None or call.state.value != attempt.state.value:
+                return None  # its provider's own word came while another question was asked
             count = call.failures + 1
             if count >= most:
                 call.close(connection, CloseReason.UNRESOLVED, why, failures=count)

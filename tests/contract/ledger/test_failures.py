@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dialer.domain.states import AttemptState, CallState, CloseReason
 from dialer.ledger.tables import attempts
 from tests.contract.ledger.builders import LONG_AGO, MINUTE, SECOND, UNKNOWN, House, answer
@@ -74,6 +76,16 @@ def test_the_last_failed_question_leaves_it_unresolved(house: House) -> None:
     call = house.call(attempt.call_id)
     assert (call.close_reason, call.attempts[0].state) == (CloseReason.UNRESOLVED, AttemptState.UNRESOLVED)
     assert house.ledger.failures.unasked(attempt, WHY, SECOND, 1) is None
+
+
+@pytest.mark.parametrize("most", [1, 5], ids=["the last", "one of five"])
+def test_a_failed_question_says_nothing_of_a_call_whose_answer_came_meanwhile(house: House, most: int) -> None:
+    house.load()
+    attempt = house.open_attempt(recording=UNKNOWN)
+    assert house.ledger.attempts.found(attempt, "their-1")
+    assert house.ledger.failures.unasked(attempt, WHY, SECOND, most) is None
+    call = house.call(attempt.call_id)
+    assert (call.state, call.attempts[0].state) == (CallState.IN_PROGRESS, AttemptState.IN_PROGRESS)
 
 
 def test_an_answer_forgets_the_failures(house: House) -> None:
