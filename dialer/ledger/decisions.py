@@ -104,6 +104,8 @@ class SqlDecisions:
             call = asked(connection, attempt)
             if call is None or call.state is not CallState.UNKNOWN:
                 return False  # its provider's own word came first: it was placed
+            if not _was_asked_far_back(connection, attempt):
+                return False  # the backup is older than was said when the list was asked
             call.back(connection, None, f"not placed, says {by}", attempts_spent=call.attempts_spent - 1)
             _settle_attempts(connection, [attempt], AttemptState.NOT_SENT, f"not placed, says {by}")
             _record(connection, [attempt], "not-placed", by)
@@ -170,6 +172,12 @@ def _settle_attempts(connection: Connection, rows: Sequence[Any], state: Attempt
     for row in rows:
         this = update(attempts).where(a.call_id == row.call_id, a.number == row.number)
         connection.execute(this.values(state=word(state), detail=detail, next_look_at=None))
+
+
+def _was_asked_far_back(connection: Connection, attempt: OpenAttempt) -> bool:
+    a = attempts.c
+    this = a.call_id == attempt.call_id, a.number == attempt.number, a.claimed_at >= attempt.claimed_at
+    return connection.execute(select(a.number).where(*this)).first() is not None
 
 
 def _record(connection: Connection, rows: Sequence[Any], decision: str, by: str) -> None:

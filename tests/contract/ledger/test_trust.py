@@ -126,6 +126,16 @@ def test_what_was_found_meanwhile_is_not_taken_for_never_placed(house: House) ->
     assert (call.state, call.attempts_spent) == (CallState.IN_PROGRESS, 1)
 
 
+def test_a_list_that_was_asked_since_too_late_disowns_nothing(house: House) -> None:
+    batch = house.load()
+    taken_at = house.ledger.now() - SINCE
+    recover(house, batch.batch_id, taken_at)
+    attempt = recovered(house)
+    recover(house, batch.batch_id, taken_at - MINUTE)  # while it was asked: the backup is older than was said
+    assert not house.ledger.decisions.never_placed(attempt, "the list")
+    assert house.only_call(batch).state is CallState.UNKNOWN
+
+
 @pytest.mark.parametrize(("over", "reason"), [("terminated", CloseReason.TERMINATED), ("expired", CloseReason.EXPIRED)])
 def test_in_a_batch_that_is_over_what_never_was_closes(house: House, over: str, reason: CloseReason) -> None:
     batch = house.load()
