@@ -90,14 +90,15 @@ class SqlAttempts:
     ) -> None:
         a = attempts.c
         said = {name: value for name, value in (("detail", note), ("raw", raw)) if value is not None}
-        this = and_(a.call_id == attempt.call_id, a.number == attempt.number, is_asked())
+        this = and_(a.call_id == attempt.call_id, a.number == attempt.number, a.claim_id == attempt.claim_id)
         with self._transactions.write() as connection:
             now = now_of(connection)
             # Due already: somebody asked for a question while this one was being answered, and gets it.
             next_look_at = case((a.next_look_at <= now, a.next_look_at), else_=now + after)
-            later = update(attempts).where(this).values(next_look_at=next_look_at, looks=a.looks + 1, **said)
-            connection.execute(later)
-            if attempt.failures:  # this time it went well
+            later = update(attempts).where(this, is_asked(), a.state == word(attempt.state))
+            asked_again = later.values(next_look_at=next_look_at, looks=a.looks + 1, **said)
+            # Not where its answer came meanwhile: that one says when it is looked at.
+            if connection.execute(asked_again).rowcount == 1 and attempt.failures:  # this time it went well
                 this_call = update(calls).where(calls.c.call_id == attempt.call_id)
                 connection.execute(this_call.values(failures=0))
 

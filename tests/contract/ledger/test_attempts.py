@@ -184,6 +184,18 @@ def test_asking_again_later_keeps_the_providers_latest_words(house: House, ledge
     assert (told.detail, told.raw) == ("ringing", '{"status": "ringing"}')
 
 
+def test_a_question_about_an_unknown_puts_off_no_look_at_what_was_found_meanwhile(
+    house: House, ledger: SqlLedger
+) -> None:
+    batch = house.load()
+    attempt = house.open_attempt(recording=UNKNOWN)
+    assert ledger.attempts.found(attempt, "their-1")
+    before = house.only_call(batch).attempts[0]
+    ledger.attempts.look_later(attempt, HOUR, "not in the provider's list yet")
+    assert house.only_call(batch).attempts[0] == before
+    assert [each.call_id for each in ledger.attempts.due(10)] == [attempt.call_id]
+
+
 def test_giving_up_leaves_a_visible_unresolved_call(house: House, ledger: SqlLedger) -> None:
     batch = house.load()
     attempt = house.open_attempt(recording=UNKNOWN)
