@@ -14,10 +14,10 @@ from dialer.engine.look import applicant_of, placement_of, request_print
 from dialer.engine.unforeseen import OUTAGES, broken, unforeseen
 from dialer.failpoints import reached
 from dialer.ports import Armed, Grant, Switchboard
-from dialer.ports.ledger import Retaken
+from dialer.ports.ledger import SENDS_AGAIN, Retaken
 
 #: The scheduler redials itself, rarely: no worker of that name ever beats, so a crash leaves an orphan.
-REDIALER = WorkerIdentity("redial", "redial")
+REDIALER = WorkerIdentity(SENDS_AGAIN, SENDS_AGAIN)
 #: Each time it is asked about first; after so many questions it is left to an operator.
 MOST_LOOKS = 12
 #: A key that is about to run out is not leaned on.

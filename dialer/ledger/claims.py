@@ -18,7 +18,7 @@ from dialer.ledger.columns import clock, word
 from dialer.ledger.direct import Direct, Fields, Repeated, Row, Statement
 from dialer.ledger.gates import DOUBT, HELD, closed_gate, open_seconds, over
 from dialer.ledger.moves import closing, move, standing
-from dialer.ledger.recording import record, record_plainly
+from dialer.ledger.recording import record, record_plainly, still_dialing
 from dialer.ledger.rows import LANE, MAX_RETRIES, TERMS, cohort_of, terms_known
 from dialer.ledger.suppressions import IS_LISTED, listed
 from dialer.ledger.tables import accounts, attempts, batches, calls, cohorts
@@ -189,8 +189,8 @@ class SqlClaims:
 
     def defer(self, claim: Claim, after: timedelta | None, why: str) -> bool:
         with self._transactions.write() as connection:
-            call = standing(connection, claim.call_id)
-            if call is None or call.state is not CallState.DIALING or call.claim_id != claim.claim_id:
+            call = still_dialing(connection, claim.call_id, claim.claim_id)
+            if call is None:
                 return False
             call.back(connection, after, why)
             forget_attempt(connection, claim)
@@ -198,8 +198,8 @@ class SqlClaims:
 
     def withdraw(self, call_id: str, claim_id: str, why: str) -> bool:
         with self._transactions.write() as connection:
-            call = standing(connection, call_id)
-            if call is None or call.state is not CallState.DIALING or call.claim_id != claim_id:
+            call = still_dialing(connection, call_id, claim_id)
+            if call is None:
                 return False
             call.back(connection, None, why)
             a = attempts.c
@@ -208,8 +208,8 @@ class SqlClaims:
 
     def close(self, claim: Claim, reason: CloseReason, why: str) -> bool:
         with self._transactions.write() as connection:
-            call = standing(connection, claim.call_id)
-            if call is None or call.state is not CallState.DIALING or call.claim_id != claim.claim_id:
+            call = still_dialing(connection, claim.call_id, claim.claim_id)
+            if call is None:
                 return False
             call.close(connection, reason, why)
             forget_attempt(connection, claim)

@@ -12,6 +12,7 @@ from dialer.ledger.attempts import asked, write_attempt
 from dialer.ledger.columns import word
 from dialer.ledger.moves import Standing, standing
 from dialer.ledger.notices import announce
+from dialer.ledger.recording import still_dialing
 from dialer.ledger.tables import attempts, calls
 from dialer.ledger.transactions import Transactions
 from dialer.ports.ledger import Failed
@@ -27,8 +28,8 @@ class SqlFailures:
         self, call_id: str, push_seq: int, claim: Claim | None, why: str, after: timedelta, most: int
     ) -> Failed | None:
         with self._transactions.write() as connection:
-            call = standing(connection, call_id)
-            if call is None or not _is_ours(call, push_seq, claim):
+            call = _ours(connection, call_id, push_seq, claim)
+            if call is None:
                 return None
             count = call.failures + 1
             if count >= most:
@@ -57,10 +58,12 @@ class SqlFailures:
             return Failed(call.batch_id, count, is_set_aside=count >= most)
 
 
-def _is_ours(call: Standing, push_seq: int, claim: Claim | None) -> bool:
-    if claim is None:
-        return call.state is CallState.QUEUED and call.push_seq == push_seq
-    return call.state is CallState.DIALING and call.claim_id == claim.claim_id
+def _ours(connection: Connection, call_id: str, push_seq: int, claim: Claim | None) -> Standing | None:
+    if claim is not None:
+        return still_dialing(connection, call_id, claim.claim_id)
+    call = standing(connection, call_id)
+    is_ours = call is not None and call.state is CallState.QUEUED and call.push_seq == push_seq
+    return call if is_ours else None
 
 
 def _keep_attempt(connection: Connection, claim: Claim, call: Standing, why: str) -> None:

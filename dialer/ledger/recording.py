@@ -20,7 +20,7 @@ from dialer.ledger.moves import LISTENER, Standing, closing, move, standing
 from dialer.ledger.notices import announce, announce_directly
 from dialer.ledger.tables import LIVE, attempts, batches, calls
 from dialer.ledger.tallies import add_delta, counted, difference, note_change
-from dialer.ports.ledger import Recording
+from dialer.ports.ledger import SENDS_AGAIN, Recording
 
 #: The request never left: nothing was placed.
 _NOTHING_PLACED = frozenset({AnswerKind.NOT_SENT, AnswerKind.WITHHELD})
@@ -38,6 +38,9 @@ def record(connection: Connection, claim: Claim, answer: Answer, recording: Reco
     if call is None or call.claim_id != claim.claim_id or call.state not in (CallState.DIALING, CallState.UNKNOWN):
         _write_late(connection, claim, answer)
         return False
+    if recording.call_state in DIALABLE_STATES and was_sent_again(connection, claim.call_id, claim.claim_id):
+        _write_late(connection, claim, answer)
+        return False
     _move_call(connection, call, recording)
     _write_attempt(connection, call, claim, answer, recording)
     if recording.attempt_state in _OVER:
@@ -45,6 +48,22 @@ def record(connection: Connection, claim: Claim, answer: Answer, recording: Reco
     if answer.kind is AnswerKind.ACCEPTED and call.rejections:
         rewrite(connection, call.batch_id, rejections=0)
     return True
+
+
+def still_dialing(connection: Connection, call_id: str, claim_id: str) -> Standing | None:
+    """The call, locked, while its claim's first holder may say that it sent nothing; None when it was moved since."""
+    call = standing(connection, call_id)
+    if call is None or call.state is not CallState.DIALING or call.claim_id != claim_id:
+        return None
+    return None if was_sent_again(connection, call_id, claim_id) else call
+
+
+def was_sent_again(connection: Connection, call_id: str, claim_id: str) -> bool:
+    """Under the same claim, when its first holder was taken for dead: that one cannot say what became of the second
+    request, should it wake up and find that its own never left."""
+    a = attempts.c
+    again = select(a.number).where(a.call_id == call_id, a.claim_id == claim_id, a.worker == SENDS_AGAIN)
+    return connection.execute(again).first() is not None
 
 
 def record_plainly(direct: Direct, claim: Claim, answer: Answer, recording: Recording) -> bool:

@@ -299,6 +299,10 @@ class Recording:
     outcome: Outcome | None = None
 
 
+#: The "worker" of an attempt that was sent once more.
+SENDS_AGAIN = "redial"
+
+
 @dataclass(frozen=True, slots=True)
 class Retaken:
     """An unknown attempt taken once more: its claim as it was, the ledger's clock now, the end of the open window."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from dialer.domain.call import Claim, NotClaimed, OpenAttempt
-from dialer.domain.states import AttemptState, BatchState, CallState, HoldScope, StopKind
+from dialer.domain.placement import AnswerKind
+from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason, HoldScope, StopKind
 from dialer.ledger.tables import attempts, cohorts
-from dialer.ports.ledger import Retaken
+from dialer.ports.ledger import Recording, Retaken
 from tests.contract.ledger.builders import (
     ACCOUNT,
     DEADLINE,
@@ -156,3 +158,30 @@ def test_the_record_of_the_gates_comes_with_it(house: House) -> None:
     _, attempt = unknown(house)
     house.rewrite(attempts, attempts.c.call_id == attempt.call_id, gates='[{"gate": "hours"}]')
     assert retaken(house, attempt).gates == '[{"gate": "hours"}]'
+
+
+NOT_SENT = Recording(CallState.WAITING, AttemptState.NOT_SENT, after=MINUTE)
+#: What a worker that was frozen before its request, and wakes up while that is sent once more, still writes.
+LATE: dict[str, Callable[[House, Claim], object]] = {
+    "defer": lambda house, claim: house.ledger.claims.defer(claim, None, "too late"),
+    "close": lambda house, claim: house.ledger.claims.close(claim, CloseReason.SUPPRESSED, "on the list"),
+    "withdraw": lambda house, claim: house.ledger.claims.withdraw(claim.call_id, claim.claim_id, "the ledger was lost"),
+    "failed": lambda house, claim: house.ledger.failures.undialed(claim.call_id, 1, claim, "it broke", MINUTE, 5),
+    "not sent": lambda house, claim: house.ledger.claims.record(claim, answer(AnswerKind.NOT_SENT), NOT_SENT),
+}
+
+
+@pytest.mark.parametrize("state", [CallState.DIALING, CallState.UNKNOWN])
+@pytest.mark.parametrize("late", LATE)
+def test_that_the_first_request_never_left_says_nothing_about_the_second(
+    house: House, late: str, state: CallState
+) -> None:
+    house.load()
+    first, attempt = unknown(house)
+    second = retaken(house, attempt).claim
+    if state is CallState.UNKNOWN:
+        assert house.ledger.claims.record(second, answer(AnswerKind.UNKNOWN), UNKNOWN)
+    assert not LATE[late](house, first)
+    call = house.call(first.call_id)
+    assert (call.state, [each.state.value for each in call.attempts]) == (state, [state.value])
+    assert house.ledger.claims.record(second, answer(), IN_PROGRESS)
