@@ -87,8 +87,7 @@ def _forgotten(desk: Switchboard, attempt: OpenAttempt) -> tuple[str, ...]:
 def _progress(desk: Switchboard, provider: VoiceProvider, attempt: OpenAttempt) -> Asked:
     told = provider.progress(_sought(desk, attempt))
     if isinstance(told, Progress) and told.ended:
-        settle(desk, attempt, told)
-        return Asked("settled", attempt, told.detail)
+        return _settled(desk, attempt, told)
     detail = told.detail
     if attempt.state is AttemptState.UNKNOWN:
         return _identified(desk, attempt, told)
@@ -153,8 +152,11 @@ def _redialed(desk: Switchboard, attempt: OpenAttempt) -> Asked:
 def _settle_found(desk: Switchboard, attempt: OpenAttempt, provider_call_id: str, progress: Progress | None) -> Asked:
     if progress is None or not progress.ended:
         return Asked("found", attempt, provider_call_id)
-    settle(desk, attempt, progress)
-    return Asked("settled", attempt, progress.detail)
+    return _settled(desk, attempt, progress)
+
+
+def _settled(desk: Switchboard, attempt: OpenAttempt, progress: Progress) -> Asked:
+    return Asked("settled" if settle(desk, attempt, progress) else "later", attempt, progress.detail)
 
 
 def _give_up(desk: Switchboard, attempt: OpenAttempt, why: str) -> Asked:

@@ -23,7 +23,8 @@ def settle(desk: Switchboard, attempt: OpenAttempt, progress: Progress) -> bool:
         case over:
             settled = desk.ledger.attempts.settle(attempt, progress, None, over.reason)
     reached("settle.committed")
-    free(desk, attempt)
+    if settled:  # else whoever moved it has its channel, or has given it back
+        free(desk, attempt)
     return settled
 
 

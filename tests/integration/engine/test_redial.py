@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from dialer.domain.batch import Batch
-from dialer.domain.placement import AnswerKind, Capabilities, Placement
+from dialer.domain.placement import AnswerKind, Capabilities, Found, Placement, Progress
 from dialer.domain.states import AttemptState, CallState, CloseReason, Outcome, StopKind
 from dialer.engine import redial, rounds
+from dialer.engine.reconcile import ask
 from dialer.testing.providers import ASKABLE, FakeProvider
 from tests.integration.engine.conftest import NewRig
 from tests.integration.engine.rig import DAY, HOUR, MINUTE, SECOND, Rig, an_answer, phone, refusal
@@ -224,6 +225,24 @@ def test_an_adapter_that_raises_amid_a_redial_leaves_it_unknown(keyed: Rig) -> N
     assert keyed.call(batch).state is CallState.UNKNOWN
     assert "unforeseen ValueError" in str(keyed.call(batch).attempts[0].detail)
     assert asked(keyed) == ["redialed"]
+
+
+def test_what_is_found_while_it_is_sent_once_more_leaves_that_request_its_channel(keyed: Rig) -> None:
+    batch = unknown(keyed)
+    reference = keyed.call(batch).attempts[0].reference
+    keyed.later(3 * MINUTE)
+    [attempt] = keyed.ledger.attempts.due(1)
+    held = []
+
+    def found_by_another_scheduler(placement: Placement) -> Any:
+        keyed.provider.found[reference] = Found("their-1", Progress(ended=True, outcome=Outcome.BUSY))
+        held.append((ask(keyed.desk, attempt).event, keyed.held()))
+        return keyed.provider.accept(placement)
+
+    keyed.provider.answers(PHONE, found_by_another_scheduler)
+    assert asked(keyed) == ["redialed"]
+    assert held == [("later", 1)]
+    assert (keyed.call(batch).state, keyed.held()) == (CallState.IN_PROGRESS, 1)
 
 
 def test_its_gates_are_on_record_as_they_were_when_it_was_claimed_and_that_it_was_sent_again(keyed: Rig) -> None:
