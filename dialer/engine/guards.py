@@ -116,7 +116,7 @@ def _too_many_unknowns(desk: Switchboard, claim: Claim, words: str) -> str | Non
 
 def _answered(desk: Switchboard, claim: Claim) -> str | None:
     """The account took a request, or refused this one number: it serves."""
-    if claim.is_probe and desk.ledger.accounts.lift(claim.terms.account):
+    if claim.is_probe and desk.ledger.accounts.lift(claim.terms.account, probed=True):
         return f"account {claim.terms.account} goes on"
     return None
 

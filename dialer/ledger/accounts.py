@@ -50,10 +50,12 @@ class SqlAccounts:
             rewrite_account(connection, name, _stopped(row, kind, reason, now, now + lasting))
             return account_of(locked_account(connection, name), now)
 
-    def lift(self, name: str) -> bool:
+    def lift(self, name: str, *, probed: bool = False) -> bool:
         a = accounts.c
         lifted = update(accounts).where(a.name == name, a.stop.is_not(None)).values(**_OPEN_GUARD)
         with self._transactions.write() as connection:
+            if probed:
+                lifted = lifted.where(a.until <= now_of(connection))
             return connection.execute(lifted).rowcount == 1
 
     def set_balance(self, name: str, credits: float | None) -> None:

@@ -518,8 +518,9 @@ class Accounts(Protocol):
         """Close the guard until now + lasting; step + 1 when the kind is the same, never shortens a stop in force."""
         ...
 
-    def lift(self, name: str) -> bool:
-        """Open the guard: an answer came, or an operator says so. False when it was open."""
+    def lift(self, name: str, *, probed: bool = False) -> bool:
+        """Open the guard: an operator says so, or (probed) the answer to a probe came, which says nothing about a stop
+        that came after it and is in force. False when it was open, or stays closed."""
         ...
 
     def set_balance(self, name: str, credits: float | None) -> None:

@@ -69,6 +69,16 @@ def test_an_answer_lifts_a_stop_once_and_the_row_begins_anew(ledger: SqlLedger) 
     assert (state_of(ledger).stop, state_of(ledger).until, state_of(ledger).step) == (None, None, 0)
 
 
+def test_the_answer_to_a_probe_lifts_no_stop_that_came_while_it_was_under_way(house: House, ledger: SqlLedger) -> None:
+    ledger.accounts.stop(ACCOUNT, StopKind.BREAKER, "no answer", SECOND)
+    let_stop_run_out(house)  # and a call probes it
+    ledger.accounts.stop(ACCOUNT, StopKind.THROTTLED, "slow down", HOUR)
+    assert not ledger.accounts.lift(ACCOUNT, probed=True)
+    assert state_of(ledger).stop is StopKind.THROTTLED
+    let_stop_run_out(house)
+    assert ledger.accounts.lift(ACCOUNT, probed=True)
+
+
 def test_changed_credentials_lift_an_auth_stop_and_no_other(ledger: SqlLedger) -> None:
     ledger.accounts.stop(ACCOUNT, StopKind.AUTH, "wrong key", HOUR)
     ledger.accounts.ensure(ACCOUNT, None, "keys")
