@@ -18,7 +18,13 @@ LIMIT = 50
 
 def relay_outbox(desk: Switchboard) -> list[tuple[OutboxEntry, Answer]]:
     """Send what is due; what was not heard stays and falls due again."""
-    return [(entry, _relay(desk, entry)) for entry in desk.ledger.outbox.due(LIMIT) if entry.account in desk.providers]
+    outbox = desk.ledger.outbox
+    # Those before it may have taken their time, and an operator's newer word replaces one that was not said yet.
+    return [
+        (entry, _relay(desk, entry))
+        for entry in outbox.due(LIMIT)
+        if entry.account in desk.providers and outbox.stands(entry)
+    ]
 
 
 def _relay(desk: Switchboard, entry: OutboxEntry) -> Answer:

@@ -41,6 +41,11 @@ class SqlOutbox:
             rows = connection.execute(query.where(o.due_at <= now_of(connection))).mappings().all()
         return [_entry_of(row) for row in rows]
 
+    def stands(self, entry: OutboxEntry) -> bool:
+        this = select(outbox.c.entry_id).where(outbox.c.entry_id == entry.entry_id, outbox.c.done_at.is_(None))
+        with self._transactions.read() as connection:
+            return connection.execute(this).first() is not None
+
     def done(self, entry: OutboxEntry) -> None:
         this = update(outbox).where(outbox.c.entry_id == entry.entry_id, outbox.c.done_at.is_(None))
         with self._transactions.write() as connection:

@@ -107,6 +107,21 @@ def test_a_pause_is_said_again_when_nothing_is_in_flight(house: House, ledger: S
     assert said(ledger.outbox.due(10)) == [("pause", "spring")]
 
 
+def test_a_word_stands_until_it_was_said_or_a_newer_one_came(house: House, ledger: SqlLedger) -> None:
+    batch = house.load(calls=new_calls(2))
+    hand_off(house)
+    house.load(calls=new_calls(1, first=2))
+    control(house, batch.batch_id, BatchState.PAUSED)
+    [pause] = ledger.outbox.due(10)
+    assert ledger.outbox.stands(pause)
+    control(house, batch.batch_id, BatchState.TERMINATED)
+    assert not ledger.outbox.stands(pause)
+    [terminate] = ledger.outbox.due(10)
+    assert ledger.outbox.stands(terminate)
+    ledger.outbox.done(terminate)
+    assert not ledger.outbox.stands(terminate)
+
+
 def test_a_newer_word_replaces_an_unsent_older_one(house: House, ledger: SqlLedger) -> None:
     batch = house.load()
     hand_off(house)

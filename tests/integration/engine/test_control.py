@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from dialer.domain.batch import Batch
-from dialer.domain.placement import Answer, AnswerKind, Placement
+from dialer.domain.placement import Answer, AnswerKind, ControlOrder, Placement
 from dialer.domain.states import CallState, CloseReason, HoldScope, Outcome
 from dialer.engine import control, rounds
 from dialer.errors import BatchTerminated, BatchUnknown
@@ -327,6 +328,32 @@ def test_a_halt_is_passed_on_to_a_provider_that_holds_calls_until_it_is_heard(ne
     ] * 2
     rig.later(HOUR)
     assert rounds.relay_outbox(rig.desk) == 0
+
+
+@dataclass
+class Interrupted(FakeProvider):
+    """While it is told the first word, an operator says another."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def relay(self, order: ControlOrder) -> Answer:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return super().relay(order)
+
+
+def test_a_word_that_a_newer_one_replaced_meanwhile_is_not_passed_on(new_rig: NewRig) -> None:
+    provider = Interrupted(capabilities=HANDS_OFF)
+    rig = new_rig(providers={"au": provider})
+    batch = rig.load(["+61387770001", "+61892270001"])
+    rig.step()
+    rig.load(["+61387770002"])  # it is not over yet
+    rig.pause(batch)
+    provider.meanwhile = lambda: rig.terminate(batch)
+    assert rounds.relay_outbox(rig.desk) == 1
+    assert rounds.relay_outbox(rig.desk) == 2
+    assert [order.action for order in provider.relayed] == ["pause", "terminate", "terminate"]
 
 
 class Halted(FakeProvider):
