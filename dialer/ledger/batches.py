@@ -79,6 +79,8 @@ class SqlBatches:
                     rewrite(connection, batch_id, is_drained=not has_open_call(connection, batch_id))
             elif batch.state is not BatchState.COMPLETED:
                 relay = False
+            elif wanted is BatchState.ACTIVE:  # should it be opened again, it goes on
+                rewrite(connection, batch_id, pause_reason=None, paused_by=None)
             if relay:  # of a completed batch, too: its provider may hold what was handed over
                 add_words(connection, batch, _WORDS[wanted])
             in_flight = dialing(connection, calls.c.batch_id == batch_id)

@@ -340,15 +340,18 @@ def rewrite(connection: Connection, batch_id: str, **columns: Any) -> None:
 
 
 def reopening(batch: Batch) -> dict[str, Any]:
+    """A completed batch opens as it was when its last call ended: a user's pause was not lifted by that."""
     if batch.state is not BatchState.COMPLETED:
         return {}
-    return {"state": BatchState.ACTIVE.value, "completed_at": None}
+    state = BatchState.PAUSED if batch.paused_by == "user" else BatchState.ACTIVE
+    return {"state": state.value, "completed_at": None}
 
 
 def resuming(batch: Batch, wanted: bool | Literal["user"] = True) -> dict[str, Any]:
     """A pause ends, and with it the row of rejections that may have caused it; "user": not one of the dialer's own."""
     may_end = wanted is True or (wanted == "user" and batch.paused_by == "user")
-    if batch.state is not BatchState.PAUSED or not may_end:
+    is_paused = batch.state is BatchState.PAUSED or reopening(batch).get("state") == BatchState.PAUSED.value
+    if not is_paused or not may_end:
         return {}
     return {
         "state": BatchState.ACTIVE.value,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dialer.domain.batch import Batch
 from dialer.domain.call import Claim, OpenAttempt
 from dialer.domain.placement import AnswerKind
 from dialer.domain.states import AttemptState, BatchState, CallState, CloseReason
@@ -43,6 +44,42 @@ def test_placed_closes_it_handed_off_and_is_recorded(house: House, learned: Lear
     assert call.attempts[0].state is AttemptState.HANDED_OFF
     assert said(house, claim.call_id) == [("placed", "ada")]
     assert call.attempts[0].decisions[0]["at"] is not None
+
+
+def load_again(house: House, batch: Batch) -> None:
+    house.load(calls=new_calls(first=5))
+
+
+def resolve(house: House, batch: Batch) -> None:
+    assert house.ledger.decisions.resolve(batch.batch_id, None, placed=False, by="ada")
+
+
+def requeue(house: House, batch: Batch) -> None:
+    assert house.ledger.decisions.requeue(batch.batch_id, CloseReason.UNRESOLVED, "ada") == 1
+
+
+@pytest.mark.parametrize("reopen", [load_again, resolve, requeue])
+@pytest.mark.parametrize(
+    ("by", "is_resumed", "state"),
+    [("user", False, BatchState.PAUSED), ("user", True, BatchState.ACTIVE), ("dialer", False, BatchState.ACTIVE)],
+)
+def test_a_users_pause_is_not_lifted_by_the_end_of_the_last_call(
+    house: House, reopen: Callable[[House, Batch], None], by: str, is_resumed: bool, state: BatchState
+) -> None:
+    """Paused while its last call was under way, it completed; what opens it again must not dial unasked."""
+    batch = house.load()
+    _, attempt = unknown(house)
+    house.ledger.batches.control(batch.batch_id, BatchState.PAUSED, "lunch", by)
+    assert house.ledger.attempts.give_up(attempt, "nobody knows")
+    assert house.ledger.sweeps.complete() == [batch.batch_id]
+    if is_resumed:
+        completed, _ = house.ledger.batches.control(batch.batch_id, BatchState.ACTIVE, "", "user")
+        assert completed.state is BatchState.COMPLETED
+    reopen(house, batch)
+    found = house.ledger.batches.get(batch.batch_id)
+    assert found is not None
+    assert found.state is state
+    assert bool(house.push()) is (state is BatchState.ACTIVE)
 
 
 @pytest.mark.parametrize("learned", [unknown, unresolved])

@@ -16,7 +16,7 @@ from dialer.errors import BatchTerminated, LedgerUnreachable, LoadRefused
 from dialer.ledger import SqlLedger, open_ledger
 from dialer.ledger.backend import NewRows
 from dialer.ledger.copying import copy_calls
-from dialer.ledger.tables import calls
+from dialer.ledger.tables import batches, calls
 from tests.contract.ledger.builders import (
     DAY,
     FAR_OFF,
@@ -252,6 +252,13 @@ def test_a_pause_survives_a_load_unless_it_says_resume(house: House, ledger: Sql
     assert house.load(calls=new_calls(2)).state is BatchState.PAUSED
     resumed = house.load(calls=new_calls(3), resume=True)
     assert (resumed.state, resumed.pause_reason, resumed.control_seq) == (BatchState.ACTIVE, None, 2)
+
+
+def test_a_load_that_says_resume_lifts_a_pause_that_completion_outlasted(house: House, ledger: SqlLedger) -> None:
+    batch = house.load(calls=[])
+    house.rewrite(batches, batches.c.batch_id == batch.batch_id, paused_by="user", pause_reason="lunch")
+    resumed = house.load(resume=True)
+    assert (resumed.state, resumed.pause_reason, resumed.paused_by) == (BatchState.ACTIVE, None, None)
 
 
 def test_every_test_call_is_a_batch_of_its_own_beside_a_batch_of_that_name(house: House, ledger: SqlLedger) -> None:
