@@ -91,6 +91,7 @@ class PostgresBooks(_Counted):
 
     def keep(self) -> None:
         self._leave()
+        self.server.drop_database("kept")  # an earlier backup
         self.server.create_database("kept", self.name)
 
     def put_back(self) -> None:

@@ -44,6 +44,7 @@ def test_windows_that_open_and_close_in_eight_zones_under_wrong_clocks(
     ground = prepare(postgresql_books, {"defaults": FAST}, pace=PACE)
     workers = [ground.hire(wrapping=shifted(clock)) for clock in CLOCKS]
     ready(ground, [*workers, ground.schedule()])
+    offsets = [offset_of(ground, child.name) for child in workers]
     openings = []
     for turn in range(form.pick(1, 5)):
         turning = next_minute(at_least=form.seconds(5.0, 8.0))
@@ -54,7 +55,6 @@ def test_windows_that_open_and_close_in_eight_zones_under_wrong_clocks(
     for batch in ground.loaded.values():
         ground.dialer.terminate_batch("acme", "agent-1", batch.ref)  # what was closed in time is never dialed
     ground.rest(form.seconds(90.0, 1800.0))
-    offsets = [offset_of(ground, child.name) for child in workers]
     assert offsets[0] > 7000
     assert offsets[1] < -7000
     conclude(ground, len(CLOCKS), opened_after_ms=[round(delay * 1000) for delay in delays])
