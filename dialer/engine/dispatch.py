@@ -42,6 +42,8 @@ _TOO_LATE = "too late: the window closed, or this worker was frozen"
 PACE_PATIENCE_SECONDS = 2.0
 #: Between two questions, so that those who wait don't all ask for each start: grants reach further ahead than this.
 PACE_LOOK_SECONDS = 0.3
+#: On record of a claim that no Redis permitted, and so none arms: should its window have opened again meanwhile.
+NO_EPOCH = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
         return _hand_back(desk, ticket, _UNCONFIGURED_BACKOFF, f"account {ticket.account!r} is not configured here")
     entry, asked_at = _entry(desk, ticket, account)
     if entry is None:
-        return _claim(desk, ticket, account, provider, me)  # which says so; without a permit it could not be armed
+        return _claim(desk, replace(ticket, epoch=NO_EPOCH), account, provider, me)  # which says that it is over
     if isinstance(entry, Refusal):
         return _hand_back(desk, ticket, _later(entry), entry.why)
     reached("dispatch.permitted")

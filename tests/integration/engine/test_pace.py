@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dialer import failpoints
 from dialer.domain.call import Claim
 from dialer.domain.states import CallState, Lane
+from dialer.engine.dispatch import dispatch
 from dialer.ports import Armed, Bunched
 from dialer.testing.coordination import SECOND as MICROS
 from dialer.testing.coordination import FakeAdmission
 from tests.integration.engine.conftest import NewRig
-from tests.integration.engine.rig import Rig, an_account, phones
+from tests.integration.engine.rig import HOUR, ME, MINUTE, Rig, an_account, phones
 
 
 def paced(new_rig: NewRig, calls_per_second: float, starts: int) -> Rig:
@@ -93,3 +95,30 @@ def test_an_account_lets_no_more_leave_than_its_provider_was_promised() -> None:
     for pace, most in promised.items():
         let = replace(account, calls_per_second=pace).most_in_a_second
         assert pace <= let <= most - 0.9
+
+
+def test_what_asked_for_no_start_is_not_sent_on_anothers_though_its_window_opens_again(rig: Rig) -> None:
+    """Its message came twice: one delivery was granted a start and died, the other comes when the batch is over, and
+    then somebody loads it with a later end."""
+    batch = rig.load(phones(1), exp=rig.now + MINUTE)
+    rig.tick()
+    message = rig.world.queue.pop()
+    assert message is not None
+    ticket = rig.ledger.claims.ticket(message.call_id, message.push_seq)
+    assert ticket is not None
+    rig.world.admission.permit(rig.accounts["au"], Lane.NORMAL, ticket.reference)
+    rig.later(2 * MINUTE)
+
+    def prolong(point: str) -> None:
+        if point == "dispatch.ticket":
+            rig.load([], exp=rig.now + HOUR)
+
+    failpoints.watch(prolong)
+    try:
+        done = dispatch(message.call_id, message.push_seq, rig.desk, ME)
+    finally:
+        failpoints.watch(None)
+    assert (done.event, rig.placed) == ("deferred", [])
+    rig.step()
+    assert rig.placed == phones(1)
+    assert rig.call(batch).attempts_spent == 1
