@@ -28,23 +28,27 @@ class RedisAdmission:
     def __init__(self, server: RedisServer) -> None:
         self._server = server
 
-    def permit(self, account: Account, lane: Lane, reference: str) -> Grant | Refusal:
+    def permit(
+        self, account: Account, lane: Lane, reference: str, call_id: str = "", number: int = 0
+    ) -> Grant | Refusal:
         """Who holds a channel keeps it, and a start instant until a second after it; later, a start is paid anew."""
         name, is_test = account.name, lane is Lane.TEST
         verdict, micros, *granted = self._server.run(
             "permit",
-            (keys.EPOCH, keys.permits(name), keys.pace(name), keys.starts(name), keys.DEBT),
+            (keys.EPOCH, keys.permits(name), keys.pace(name), keys.starts(name), keys.DEBT, keys.witness(call_id)),
             (
                 reference,
                 account.channels - (0 if is_test else account.test_headroom),
                 spacing_micros(account.calls_per_second),
                 math.floor(account.calls_per_second),
                 int(is_test),
+                number,
             ),
         )
         if verdict == "grant":
-            at, epoch = granted
-            return Grant(micros / SECOND, at=EPOCH + timedelta(microseconds=int(at)), epoch=epoch)
+            at, epoch, witnessed = granted
+            instant = EPOCH + timedelta(microseconds=int(at))
+            return Grant(micros / SECOND, at=instant, epoch=epoch, is_witnessed=bool(witnessed))
         return Refusal(why=verdict, retry_in=micros / SECOND)
 
     def arm(self, claim: Claim, most: int = 0) -> Armed | Bunched:

@@ -74,6 +74,8 @@ class Ticket:
     open_seconds: float = math.inf
     #: of the Redis that granted its permit; nothing before it has one
     epoch: str = ""
+    #: Redis knows of an armed attempt of this number or a later one: the ledger may have forgotten it
+    is_witnessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def _dispatch(call_id: str, push_seq: int, desk: Switchboard, me: WorkerIdentity
         return _hand_back(desk, ticket, _SKEW_BACKOFF, askew)
     desk.clock.sleep(entry.start_in)
     reached("dispatch.slept")
-    return _claim(desk, replace(ticket, epoch=entry.epoch), account, provider, me)
+    permitted = replace(ticket, epoch=entry.epoch, is_witnessed=entry.is_witnessed)
+    return _claim(desk, permitted, account, provider, me)
 
 
 def _entry(desk: Switchboard, ticket: Ticket, account: Account) -> tuple[Grant | Refusal | None, float]:
@@ -136,7 +137,7 @@ def _entry(desk: Switchboard, ticket: Ticket, account: Account) -> tuple[Grant |
 
 def _permit(desk: Switchboard, ticket: Ticket, account: Account) -> Grant | Refusal:
     try:
-        return desk.admission.permit(account, ticket.lane, ticket.reference)
+        return desk.admission.permit(account, ticket.lane, ticket.reference, ticket.call_id, ticket.next_number)
     except RedisUnreachable as error:
         return Refusal(str(error), 1.0)
 
@@ -181,7 +182,8 @@ def _claim(
     except LedgerUnreachable:
         # Its commit may have gone through all the same. Nothing was sent, so it need not become unknown.
         why = "the ledger was lost while it was claimed"
-        patiently(desk, lambda: desk.ledger.claims.withdraw(ticket.call_id, claim_id, why))
+        if not ticket.is_witnessed:
+            patiently(desk, lambda: desk.ledger.claims.withdraw(ticket.call_id, claim_id, why))
         raise
     if isinstance(claim, NotClaimed):
         reached("dispatch.not_claimed")
@@ -189,6 +191,9 @@ def _claim(
             release_channel(desk, ticket.account, ticket.reference)
         return Dispatched("not_claimed", claim.why, ticket.batch_id)
     reached("dispatch.claimed")
+    if ticket.is_witnessed:
+        # Not left to the last look: a claim that ends before it uses its number up, and the next would meet no witness.
+        return _withheld(desk, claim, look.placement(claim), Armed.WITNESSED)
     # Measured from before the claim, so that the window can only seem shorter than it is.
     open_seconds = (claim.closes_at - claim.claimed_at).total_seconds()
     start_by = claiming_since + min(window.start_seconds, open_seconds)

@@ -26,6 +26,8 @@ class Grant:
     at: datetime | None = field(default=None, compare=False)
     #: the epoch in which it was granted: arming in another is refused
     epoch: str = field(default="", compare=False)
+    #: the attempt that it is for, or a later one of its call, was armed before: the ledger may have forgotten it
+    is_witnessed: bool = False
 
 
 #: why a Refusal: the coming second is full
@@ -64,8 +66,13 @@ class Bunched:
 class Admission(Protocol):
     """Pace and channels of provider accounts, shared by every worker on every host."""
 
-    def permit(self, account: Account, lane: Lane, reference: str) -> Grant | Refusal:
-        """Ask for a channel and a start instant; idempotent per reference (asking again charges nothing)."""
+    def permit(
+        self, account: Account, lane: Lane, reference: str, call_id: str = "", number: int = 0
+    ) -> Grant | Refusal:
+        """Ask for a channel and a start instant; idempotent per reference (asking again charges nothing).
+
+        `number`: of the call's attempt that would be claimed next; 0 = it is claimed already.
+        """
         ...
 
     def arm(self, claim: Claim, most: int = 0) -> Armed | Bunched:

@@ -8,7 +8,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -112,18 +112,15 @@ class FakeAdmission:
     def __init__(self, redis: FakeRedis) -> None:
         self._redis = redis
 
-    def permit(self, account: Account, lane: Lane, reference: str) -> Grant | Refusal:
+    def permit(
+        self, account: Account, lane: Lane, reference: str, call_id: str = "", number: int = 0
+    ) -> Grant | Refusal:
         with self._redis.reach():
-            if not self._redis.epoch_stands():
-                return Refusal("stale", 1.0)
-            line, now = self._redis.line(account.name), self._redis.clock.micros()
-            held = line.permits.get(reference)
-            if held is not None and abs(held - now) <= SECOND:
-                return Grant(max(0, held - now) / SECOND, epoch=self._redis.epoch)
-            channels = account.channels - (0 if lane is Lane.TEST else account.test_headroom)
-            if held is None and len(line.permits) >= channels:
-                return Refusal("no channel", 1.0)
-            return self._start(line, account.calls_per_second, lane is Lane.TEST, reference, now)
+            granted = self._permit(account, lane, reference)
+            if isinstance(granted, Refusal) or not number:
+                return granted
+            armed, _, until = self._redis.witnesses.get(call_id, (0, "", 0))
+            return replace(granted, is_witnessed=self._redis.clock.micros() < until and armed >= number)
 
     def arm(self, claim: Claim, most: int = 0) -> Armed | Bunched:
         with self._redis.reach():
@@ -163,6 +160,18 @@ class FakeAdmission:
     def held(self, account: str) -> int:
         with self._redis.reach():
             return len(self._redis.line(account).permits)
+
+    def _permit(self, account: Account, lane: Lane, reference: str) -> Grant | Refusal:
+        if not self._redis.epoch_stands():
+            return Refusal("stale", 1.0)
+        line, now = self._redis.line(account.name), self._redis.clock.micros()
+        held = line.permits.get(reference)
+        if held is not None and abs(held - now) <= SECOND:
+            return Grant(max(0, held - now) / SECOND, epoch=self._redis.epoch)
+        channels = account.channels - (0 if lane is Lane.TEST else account.test_headroom)
+        if held is None and len(line.permits) >= channels:
+            return Refusal("no channel", 1.0)
+        return self._start(line, account.calls_per_second, lane is Lane.TEST, reference, now)
 
     def _start(self, line: FakeLine, rate: float, is_test: bool, reference: str, now: int) -> Grant | Refusal:
         spacing = math.ceil(SECOND / rate)

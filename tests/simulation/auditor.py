@@ -74,6 +74,10 @@ class Told:
     granted: Counter[str] = field(default_factory=Counter)
 
 
+def in_force(told: Told, step: int) -> tuple[Terms, ...]:
+    return tuple(terms for terms, _, until in told.terms if until is None or until >= step)
+
+
 @dataclass
 class Knowledge:
     """All that users were told: forgotten by a ledger that is restored, and so copied with it."""
@@ -91,6 +95,8 @@ class Taken:
     step: int
     claim: Claim
     worker: str
+    #: what its batch may be dialed by, as far as users knew when it was claimed
+    terms: tuple[Terms, ...]
 
 
 class Auditor:
@@ -131,6 +137,8 @@ class Auditor:
         self._version = -1
         #: references of attempts that some restored ledger may have forgotten; the next one to be restored forgets them
         self._recovered: set[str] = set()
+        #: at which step the ledger was restored last
+        self._restored_at: int | None = None
         self._states: dict[str, CallState] = {}
         self._numbers: dict[str, tuple[int, int]] = {}
 
@@ -142,7 +150,8 @@ class Auditor:
     def claimed(self, claim: Claim, worker: str) -> None:
         if self.doubted_since is not None:
             self.fail(f"claimed though the ledger is in doubt: {claim.phone}")
-        self.taken[claim.reference] = Taken(self._step(), claim, worker)
+        told, step = self.told.batches[claim.terms.name.batch_ref], self._step()
+        self.taken[claim.reference] = Taken(step, claim, worker, in_force(told, step))
 
     def armed(self, claim: Claim, epoch: str) -> None:
         told = self.told.batches.get(claim.terms.name.batch_ref)
@@ -223,8 +232,11 @@ class Auditor:
             self.fail(f"{phone} was claimed and dialed after the red button was pressed")
         if phone in self.told.suppressed and taken.step > self.told.suppressed[phone]:
             self.fail(f"{phone} is suppressed and was dialed")
-        in_force = [terms for terms, since, until in told.terms if until is None or until >= taken.step]
-        if not any(terms.allow(looked_at, self._zone_of(phone), self._legal) for terms in in_force):
+        # Claimed in a ledger that an older one has replaced since: what that one forgot was in force all the same, and
+        # the claim carries it. What is told of the batch by now is not what it was claimed by.
+        is_of_another = self._restored_at is not None and taken.step <= self._restored_at
+        terms = taken.terms if is_of_another else in_force(told, taken.step)
+        if not any(each.allow(looked_at, self._zone_of(phone), self._legal) for each in terms):
             self.fail(f"{phone} was dialed outside its window, at {looked_at.isoformat()}")
 
     def _room(self, placement: Placement) -> None:
@@ -251,6 +263,7 @@ class Auditor:
         """The ledger is what it was. What was live then may be over since: it holds a channel again until that is
         known, beside the one that came after it."""
         self._recovered |= {reference for (reference,) in self._rows.execute(LIVE_REFERENCES)}
+        self._restored_at = self._step()
         self.rewind()
 
     def rewind(self) -> None:

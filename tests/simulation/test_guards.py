@@ -104,6 +104,29 @@ def test_without_this_guard_a_schedule_breaks_the_promise(
         happens(world)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_hours_that_a_restored_ledger_forgot_hold_for_what_was_claimed_by_them_and_for_nothing_else(
+    ground: Ground, seed: int
+) -> None:
+    """At 11:12 the batch, closed since 11:10, is loaded again without hours, claimed, and the ledger restored."""
+    with calm_world(ground, seed) as world:
+        world.back_up()
+        world.advance(720.0)
+        world.load("batch-0", [], {"exp": START + timedelta(hours=5), "hours": "", "blocked": ""})
+        finish(world, world.busy("operator")[0])
+        dialing = claimed_up_to(world, "admission.arm")
+        [taken] = world.auditor.taken.values()
+        world.restore()
+        finish(world, dialing)
+        assert world.auditor.requests == 1
+
+        world.auditor.claimed(taken.claim, "worker-1/1")
+        [placement] = world.auditor.sent_by.values()
+        world.auditor.sent_by.clear()
+        with pytest.raises(Broken, match="outside its window"):
+            world.auditor.sent(placement, world.clock.utc())
+
+
 @contextmanager
 def calm_world(ground: Ground, seed: int, without: str | None = None) -> Iterator[World]:
     """One number in a batch that is open from 11:00 to 11:10; nothing happens that is not asked for."""

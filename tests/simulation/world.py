@@ -600,7 +600,7 @@ class ProcessWire:
         world = self._world
         if world.without == "epoch" and verb in ("permit", "arm", "epoch_stands"):
             world.redis.epoch = world.redis.run_id
-        if world.without == "witness" and verb == "arm":
+        if world.without == "witness" and verb in ("permit", "arm"):
             world.redis.witnesses.clear()
 
     def _guess(self, port: str, verb: str, real: Callable[..., Any], given: Any, named: Any) -> Any:

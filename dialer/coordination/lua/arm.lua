@@ -24,11 +24,8 @@ if not redis.call('ZSCORE', KEYS[3], reference) then
 end
 
 local witness = redis.call('GET', KEYS[4])
-if witness and witness ~= ARGV[2] .. ':' .. claim then
-  local armed = tonumber(string.match(witness, '^(%d+):') or nil)
-  if not armed or armed >= number then
-    return {'witnessed'}
-  end
+if witness ~= ARGV[2] .. ':' .. claim and tells_of(witness, number) then
+  return {'witnessed'}
 end
 
 -- Start instants lie apart, but a worker that stood still sends all that it held at once. What is let by is what the

@@ -1,7 +1,8 @@
 -- May one more call of this account start within a second?
--- KEYS  1 epoch  2 the account's permits  3 its pace  4 its starts  5 debt
+-- KEYS  1 epoch  2 the account's permits  3 its pace  4 its starts  5 debt  6 the call's witness
 -- ARGV  1 reference  2 channels that this lane may fill  3 spacing of start instants  4 floor(calls per second)  5 test call: 1
--- returns {'grant', until the start instant, now, the epoch} | {'stale' | 'no channel' | 'pace', until asking again}; microseconds
+--       6 number of the coming attempt, 0 = it is known already
+-- returns {'grant', until the start instant, now, the epoch, 1 where the attempt was armed before} | {'stale' | 'no channel' | 'pace', until asking again}; microseconds
 local reference, channels, spacing = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local per_second, is_test = tonumber(ARGV[4]), ARGV[5] == '1'
 
@@ -11,10 +12,16 @@ end
 
 local now = now_micros()
 
+local function granted(start_in)
+  local number = tonumber(ARGV[6])
+  local is_witnessed = number > 0 and tells_of(redis.call('GET', KEYS[6]), number)
+  return {'grant', start_in, digits(now), redis.call('GET', KEYS[1]), is_witnessed and 1 or 0}
+end
+
 -- Asked before: the same instant, nothing charged. Once that lies a second back the channel stays, but a start costs anew.
 local held = tonumber(redis.call('ZSCORE', KEYS[2], reference) or nil)
 if held and math.abs(held - now) <= SECOND then
-  return {'grant', math.max(0, held - now), digits(now), redis.call('GET', KEYS[1])}
+  return granted(math.max(0, held - now))
 end
 
 if not held and redis.call('ZCARD', KEYS[2]) >= channels then
@@ -71,4 +78,4 @@ redis.call('ZADD', KEYS[2], digits(start), reference)
 redis.call('ZADD', KEYS[4], digits(start), digits(start) .. ':' .. reference)
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', earliest)
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '(' .. latest, '+inf')
-return {'grant', start - now, digits(now), redis.call('GET', KEYS[1])}
+return granted(start - now)

@@ -21,6 +21,12 @@ local function epoch_stands(key)
   return epoch and epoch == run_id()
 end
 
+-- Whether a call's witness, `number:claim id`, tells of this attempt or a later one; so does one that cannot be read.
+local function tells_of(witness, number)
+  local armed = witness and tonumber(string.match(witness, '^(%d+):') or nil)
+  return witness and (not armed or armed >= number)
+end
+
 -- A signal is `word:seq`; what cannot be read is older than anything, and is no `go`.
 local function read_signal(value)
   local word, seq = string.match(value or '', '^(%a+):(%d+)$')

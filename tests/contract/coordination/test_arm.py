@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dialer.coordination import keys
 from dialer.domain.states import Lane
-from dialer.ports.coordination import Armed, Bunched, Signal
+from dialer.ports.coordination import Armed, Bunched, Grant, Signal
 from tests.contract.coordination.rigs import PHONE, RedisRig, Rig, a_claim, an_account
 
 HALTING = [
@@ -83,6 +83,32 @@ def test_the_same_claim_may_be_armed_again(permitted: Rig) -> None:
 def test_another_claim_of_an_armed_or_earlier_attempt_is_witnessed(permitted: Rig, number: int) -> None:
     permitted.admission.arm(a_claim(number=3, claim_id="before the ledger was restored"))
     assert permitted.admission.arm(a_claim(number=number, claim_id="after")) is Armed.WITNESSED
+
+
+@pytest.mark.parametrize(("number", "is_witnessed"), [(1, True), (3, True), (4, False)])
+def test_a_permit_tells_of_an_attempt_that_was_armed_at_its_number_or_a_later_one(
+    permitted: Rig, number: int, is_witnessed: bool
+) -> None:
+    permitted.admission.arm(a_claim(number=3))
+    for reference in ("ref-1", "ref-2"):  # asked for before, and new
+        granted = permitted.admission.permit(an_account(), Lane.NORMAL, reference, "call-1", number)
+        assert isinstance(granted, Grant)
+        assert granted.is_witnessed is is_witnessed
+    other = permitted.admission.permit(an_account(), Lane.NORMAL, "ref-3", "call-2", number)
+    assert isinstance(other, Grant)
+    assert not other.is_witnessed
+
+
+def test_a_permit_that_asks_for_no_number_tells_of_no_witness(permitted: Rig) -> None:
+    permitted.admission.arm(a_claim(number=3))
+    assert permitted.admission.permit(an_account(), Lane.NORMAL, "ref-1", "call-1") == Grant(0.0)
+
+
+def test_a_permit_tells_of_a_witness_that_cannot_be_read(redis_rig: RedisRig) -> None:
+    with redis_rig.server.reach() as redis:
+        redis.set(keys.witness("call-1"), "?")
+    granted = redis_rig.admission.permit(an_account(), Lane.NORMAL, "ref-1", "call-1", 1)
+    assert granted == Grant(0.0, is_witnessed=True)
 
 
 def test_the_next_attempt_goes(permitted: Rig) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from dialer.engine.dispatch import WorkerIdentity, dispatch
 from dialer.errors import LedgerUnreachable, RedisUnreachable
 from dialer.ports.ledger import Recording
 from dialer.ports.voice import LastLook
-from dialer.testing.providers import FakeProvider, dialed_twice
+from dialer.testing.providers import ASKABLE, FakeProvider, dialed_twice
 from tests.integration.engine.conftest import NewRig
 from tests.integration.engine.rig import HOUR, ME, MINUTE, SECOND, Rig, an_answer, phones
 
@@ -451,6 +452,43 @@ def test_what_the_restored_ledger_forgot_and_nobody_can_find_is_unresolved(rig: 
     assert rig.placed == [PHONE]
 
 
+@pytest.mark.parametrize("ends", ["not sent", "in an adapter's bug", "unprepared"])
+def test_what_the_ledger_forgot_is_not_dialed_after_a_claim_that_never_came_to_its_last_look(
+    rig: Rig, tmp_path: Path, ends: str
+) -> None:
+    """Such a claim uses its number up, and what Redis remembers forbids only numbers up to its own."""
+    batch = rig.load([PHONE])
+    restore = rig.remember(tmp_path / "backup.db")
+    rig.step()
+    restore()
+    real, rig.providers["au"] = rig.provider, Short(ends)
+    rig.step()
+    rig.providers["au"] = real
+    assert rig.call(batch).state is CallState.UNKNOWN
+    rig.later(HOUR)
+    rig.step()
+    assert rig.placed == [PHONE]
+
+
+def test_what_the_ledger_forgot_is_not_dialed_after_a_claim_whose_commit_was_not_heard_of(
+    rig: Rig, tmp_path: Path
+) -> None:
+    batch = rig.load([PHONE])
+    restore = rig.remember(tmp_path / "backup.db")
+    rig.step()
+    restore()
+    rig.tick()
+    real = rig.ledger.claims
+    rig.ledger.claims = Unheard(rig)  # type: ignore[assignment]
+    with pytest.raises(LedgerUnreachable):
+        rig.work()
+    rig.ledger.claims = real
+    bury(rig)
+    assert rig.call(batch).state is CallState.UNKNOWN
+    rig.step()
+    assert rig.placed == [PHONE]
+
+
 def test_a_control_word_that_redis_has_and_the_ledger_forgot_halts_the_batch(rig: Rig, tmp_path: Path) -> None:
     batch = rig.load(phones(2), nbf=rig.now + HOUR)
     rig.pause(batch)
@@ -584,3 +622,24 @@ class Gone:
 
     def take(self, *given: object, **named: object) -> object:
         raise LedgerUnreachable("away")
+
+
+class Unheard(Gone):
+    """It claims the call, and the answer is lost."""
+
+    def take(self, *given: Any, **named: Any) -> object:
+        self._room.take(*given, **named)
+        return super().take()
+
+
+class Short(FakeProvider):
+    """A call ends before anybody looks a last time."""
+
+    def __init__(self, ends: str) -> None:
+        super().__init__(replace(ASKABLE, prepares=ends == "unprepared"), preparation=Answer(AnswerKind.NOT_SENT))
+        self._ends = ends
+
+    def place(self, placement: Placement, last_look: LastLook) -> Answer:
+        if self._ends == "not sent":
+            return Answer(AnswerKind.NOT_SENT, "connection refused")
+        raise RuntimeError(self._ends)
