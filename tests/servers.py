@@ -26,6 +26,7 @@ NOBODY = 65534
 FAST = signal.SIGINT  # disconnects everybody, then shuts down in order
 IMMEDIATE = signal.SIGQUIT  # what a crash does: no checkpoint, recovery at the next start
 UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off")
+MEMORY, ROOM_BYTES = "/dev/shm", 4 << 30
 STEP_SECONDS = 0.01
 PATIENCE_STEPS = 3000
 
@@ -41,6 +42,7 @@ class PostgresServer:
         self.durable = durable
         self.port = 0
         self._home = own_directory()
+        self._data = (self._home if durable else own_directory(roomy_memory())) / "data"
         self._binaries = readable_binaries(self._home, installed_binaries() if installed is None else installed)
         self._server: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
@@ -73,6 +75,7 @@ class PostgresServer:
         """Stops the server and removes its data."""
         self.stop_immediate()
         shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self._data.parent, ignore_errors=True)
 
     def create_database(self, name: str, template: str = "template0") -> str:
         """The new database's url."""
@@ -147,10 +150,6 @@ class PostgresServer:
         } | unprivileged()
 
     @property
-    def _data(self) -> Path:
-        return self._home / "data"
-
-    @property
     def _log(self) -> Path:
         return self._home / "server.log"
 
@@ -160,12 +159,19 @@ def unprivileged() -> dict[str, Any]:
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def own_directory() -> Path:
+def own_directory(below: str | None = None) -> Path:
     # Not pytest's tmp_path: root's is closed to nobody.
-    home = Path(tempfile.mkdtemp(prefix="dialer-postgres-"))
+    home = Path(tempfile.mkdtemp(prefix="dialer-postgres-", dir=below))
     if os.geteuid() == 0:
         os.chown(home, NOBODY, NOBODY)
     return home
+
+
+def roomy_memory() -> str | None:
+    """Where files are kept in memory, if there is room for those of all test processes: a database is copied for most
+    tests, which on a disk takes as long as the test. None = where temporary files are. Programs may not run there."""
+    has_room = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    return MEMORY if has_room else None
 
 
 def readable_binaries(home: Path, installed: Iterable[Path]) -> Path:

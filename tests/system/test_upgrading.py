@@ -130,6 +130,8 @@ def test_one_that_starts_anew_refuses_and_a_new_one_works_beside_the_old(mixed: 
     assert late.exit_code == 1
     assert any(line.startswith("late | SCHEMA_OUTDATED") for line in mixed.lines)
     mixed.hire(slots=2)
+    beating = mixed.dialer.upkeep.workers
+    mixed.until(lambda: any(row.worker.startswith("worker2") for row in beating()), "the new one's first beat")
     phones = numbers("303", 40, first=15)
     batch_id = mixed.load("both", phones, provider="slow")
     mixed.end_of(batch_id)

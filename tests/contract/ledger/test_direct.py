@@ -35,8 +35,9 @@ def remote(postgres_url: str) -> Iterator[House]:
 
 
 def end_all_others(server: psycopg.Connection[Any]) -> int:
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
-    return server.execute(f"{others} pg_backend_pid()".encode()).rowcount
+    """Returns when they have gone: until then one of them might still take a question, and end amid it."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return server.execute(f"SELECT pg_terminate_backend(pid, 10000) {others}".encode()).rowcount
 
 
 @contextmanager
