@@ -28,8 +28,9 @@ demo: .venv/runtime-$(LOCKED) ## Dial a few batches against simulated providers,
 	@$(BIN)/dialer demo
 
 # What a change is tried on again and again, and what breaks things on purpose: the latter in its short form.
-TESTS := tests/architecture tests/contract tests/integration tests/system tests/unit
-PROOFS := tests/failpoints tests/fuzz tests/simulation tests/chaos
+BREAKING := tests/system/test_breaking.py
+TESTS := tests/architecture tests/contract tests/integration tests/system tests/unit --ignore $(BREAKING)
+PROOFS := tests/failpoints tests/fuzz tests/simulation tests/chaos $(BREAKING)
 
 test: .venv/dev-$(LOCKED) ## Run the tests, on servers of their own: ARGS="tests/unit -x" for some of them
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(or $(ARGS),$(TESTS))
